@@ -1,0 +1,157 @@
+/**
+ * The one registry of error codes. A code crosses every process boundary as it is; the
+ * sentence says to a person what happened and what to do, in the caller's words.
+ */
+
+interface ErrorEntry {
+  /** What happened and what to do. `{name}` is filled from the error's details. */
+  readonly sentence: string;
+  /** Whether the same request may succeed later, unchanged. */
+  readonly retry: boolean;
+}
+
+function entries<T extends Record<string, ErrorEntry>>(registry: T): T {
+  return registry;
+}
+
+export const ERRORS = entries({
+  // The wire
+  malformed: { sentence: "The other side sent something that is not valid ({what}).", retry: false },
+  "too-large": { sentence: "That is too large: {what} may have at most {limit}.", retry: false },
+  "protocol-version": {
+    sentence: "{who} speaks another version of the protocol. Update the older of the two.",
+    retry: false,
+  },
+  "unknown-method": { sentence: "The other side does not know this request ({what}).", retry: false },
+  "rate-limited": { sentence: "That was too often. Try again in {seconds} seconds.", retry: true },
+  internal: { sentence: "Something went wrong inside Kith. The log has the details.", retry: true },
+  timeout: { sentence: "There was no answer in time. Try again.", retry: true },
+
+  // Identity
+  "handle-malformed": {
+    sentence: "A handle has 3 to 32 small letters, digits, dots, hyphens or underscores, and starts with a letter.",
+    retry: false,
+  },
+  "handle-taken": { sentence: "This handle is taken. Choose another one.", retry: false },
+  "password-weak": { sentence: "Choose a password of at least {minimum} characters.", retry: false },
+  "wrong-password": { sentence: "Handle or password is wrong.", retry: false },
+  "registration-closed": { sentence: "This network does not take new members.", retry: false },
+  "vault-malformed": { sentence: "The login server returned keys that do not belong to this account.", retry: false },
+  "certificate-expired": { sentence: "The certificate has expired. Sign in again.", retry: false },
+  "certificate-forged": { sentence: "A certificate was not issued by this network.", retry: false },
+  "clock-skew": {
+    sentence: "The clock of this computer is wrong by more than {minutes} minutes. Set it and try again.",
+    retry: false,
+  },
+  "signature-invalid": { sentence: "A signature is not valid ({what}).", retry: false },
+  "not-authenticated": { sentence: "Sign in first.", retry: false },
+  "signed-out-elsewhere": { sentence: "This device was signed out of the account. Sign in again.", retry: false },
+  "network-changed": {
+    sentence: "The server at this address is not the one that this account was made on. Nothing was sent to it.",
+    retry: false,
+  },
+
+  // Reaching servers
+  "login-server-unreachable": {
+    sentence: "The login server at {address} cannot be reached. Check the address and the connection.",
+    retry: true,
+  },
+  "login-server-nonsense": { sentence: "What answers at {address} is not a Kith login server.", retry: false },
+  "supernode-unreachable": { sentence: "No supernode can be reached. Kith keeps trying.", retry: true },
+  "supernode-untrusted": { sentence: "A supernode could not prove who it is. Kith uses another one.", retry: false },
+  "supernode-busy": {
+    sentence: "The supernode takes no more people now. Try again in {seconds} seconds.",
+    retry: true,
+  },
+  "not-attached": { sentence: "There is no connection to the network yet. Kith keeps trying.", retry: true },
+  "enrolment-refused": { sentence: "The login server did not accept this enrolment token.", retry: false },
+
+  // Buddies
+  "no-such-user": { sentence: "Nobody here has the handle {handle}.", retry: false },
+  "not-a-buddy": { sentence: "That works between buddies only.", retry: false },
+  "already-buddies": { sentence: "You are buddies already.", retry: false },
+  "already-requested": { sentence: "You have asked already; the answer is up to them.", retry: false },
+  "no-such-request": { sentence: "This request is no longer there.", retry: false },
+  "buddy-is-self": { sentence: "That is you.", retry: false },
+  "key-changed": {
+    sentence: "The keys of {handle} have changed. Compare the safety number before you go on.",
+    retry: false,
+  },
+
+  // Messages and calls
+  "message-empty": { sentence: "There is nothing to send.", retry: false },
+  "message-too-long": { sentence: "A message may have at most {limit} characters.", retry: false },
+  "recipient-offline": { sentence: "{handle} is not online.", retry: true },
+  "envelope-refused": { sentence: "A message was refused because it was not genuine ({why}).", retry: false },
+  "no-such-message": { sentence: "This message is not here.", retry: false },
+  "call-in-progress": { sentence: "There is a call already. End it first.", retry: false },
+  "no-call": { sentence: "There is no call.", retry: false },
+  "microphone-refused": {
+    sentence: "Kith may not use the microphone. Allow it in the settings of the system.",
+    retry: true,
+  },
+  "microphone-missing": { sentence: "No microphone was found. Connect one and try again.", retry: true },
+
+  // This machine
+  "ipc-refused": { sentence: "A request from a window was refused ({what}).", retry: false },
+  "data-folder-unwritable": {
+    sentence: "The data folder {path} cannot be written. Check its permissions and the free space.",
+    retry: false,
+  },
+  "data-corrupt": {
+    sentence: "{path} is damaged. It was left as it is: move it away, or restore it from a backup.",
+    retry: false,
+  },
+  "data-newer": { sentence: "{path} was written by a newer version of Kith. Install that version.", retry: false },
+  "port-in-use": { sentence: "Port {port} is in use. Choose another one with --port.", retry: false },
+  "option-invalid": { sentence: "{option}: {why}", retry: false },
+});
+
+export type ErrorCode = keyof typeof ERRORS;
+export type ErrorDetails = Readonly<Record<string, string | number>>;
+
+/** An error as it crosses a process boundary. */
+export interface WireError {
+  readonly code: string;
+  readonly message: string;
+  readonly details: ErrorDetails;
+}
+
+/** The only error type that leaves a part of Kith; its message is the sentence for a person. */
+export class KithError extends Error {
+  override readonly name = "KithError";
+  readonly code: ErrorCode;
+  readonly details: ErrorDetails;
+
+  constructor(code: ErrorCode, details: ErrorDetails = {}, options?: { cause?: unknown }) {
+    super(sentenceFor(code, details), options);
+    this.code = code;
+    this.details = details;
+  }
+
+  get retry(): boolean {
+    return ERRORS[this.code].retry;
+  }
+
+  toWire(): WireError {
+    return { code: this.code, message: this.message, details: this.details };
+  }
+
+  /** An unknown code comes from a newer or a hostile peer: it becomes `internal`, never a guess. */
+  static fromWire(wire: WireError): KithError {
+    return isErrorCode(wire.code) ? new KithError(wire.code, wire.details) : new KithError("internal");
+  }
+
+  /** Whatever was thrown, as a KithError; what we did not foresee is `internal` and keeps its cause for the log. */
+  static from(thrown: unknown): KithError {
+    return thrown instanceof KithError ? thrown : new KithError("internal", {}, { cause: thrown });
+  }
+}
+
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(ERRORS, code);
+}
+
+function sentenceFor(code: ErrorCode, details: ErrorDetails): string {
+  return ERRORS[code].sentence.replace(/\{(\w+)\}/g, (_, name: string) => String(details[name] ?? "?"));
+}

@@ -1,0 +1,206 @@
+/**
+ * Every call between the app's main process and its window, once. The preload script, the
+ * main process and the window derive their types from here; main checks each argument
+ * against it before anything else sees it.
+ */
+import { z } from "zod";
+import { MediaSignal } from "./call-signal.ts";
+import { CallId, DeviceId, Handle, MessageId, UserId } from "./identifiers.ts";
+import { LIMITS } from "./limits.ts";
+import { ChosenStatus } from "./presence.ts";
+import { method, Nothing } from "./rpc.ts";
+
+const time = z.number().int().nonnegative();
+/** Typed by a person; main parses it and says what is wrong with it, so the schema only bounds its size. */
+const typed = (max: number) => z.string().max(max);
+
+/** What the window shows of an error: the code from errors.ts and its sentence. */
+export const Notice = z.object({ code: z.string(), message: z.string() });
+export type Notice = z.infer<typeof Notice>;
+
+/** Who is signed in, and how the connection to the network is. */
+export const SessionView = z.discriminatedUnion("phase", [
+  z.object({ phase: z.literal("starting") }),
+  z.object({
+    phase: z.literal("signed-out"),
+    /** Proposed in the form: the last one used, or the one given at the start. */
+    loginServer: z.string(),
+    handle: z.string(),
+    /** Why, when it was not the user's wish. */
+    notice: Notice.nullable(),
+  }),
+  z.object({
+    phase: z.literal("signed-in"),
+    userId: UserId,
+    deviceId: DeviceId,
+    handle: Handle,
+    network: z.string(),
+    /** Attached to a supernode: presence, messages and calls work. */
+    attached: z.boolean(),
+    /** The login server answers: the buddy list can be changed. */
+    loginServerReachable: z.boolean(),
+    status: ChosenStatus,
+    statusText: z.string(),
+    /** Standing trouble to show, most serious first; empty most of the time. */
+    notices: z.array(Notice),
+  }),
+]);
+export type SessionView = z.infer<typeof SessionView>;
+
+export const BuddyView = z.object({
+  userId: UserId,
+  handle: Handle,
+  relation: z.enum(["buddy", "asked-by-me", "asks-me"]),
+  greeting: z.string(),
+  /** `unknown`: their supernode does not answer just now. */
+  presence: z.enum(["online", "away", "busy", "offline", "unknown"]),
+  statusText: z.string(),
+  /** null: never seen within the directory's memory. */
+  lastSeenAt: time.nullable(),
+  unread: z.number().int().nonnegative(),
+  /** Time of the latest line of the conversation, for sorting; null if there is none. */
+  lastActivityAt: time.nullable(),
+  lastLine: z.string(),
+  /** Their keys are not the pinned ones: nothing is sent until the user decides. */
+  keyChanged: z.boolean(),
+});
+export type BuddyView = z.infer<typeof BuddyView>;
+
+const EndReason = z.enum([
+  "hung-up",
+  "peer-hung-up",
+  "gave-up",
+  "no-answer",
+  "declined",
+  "peer-declined",
+  "peer-busy",
+  "answered-elsewhere",
+  "declined-elsewhere",
+  "unreachable",
+  "connect-failed",
+  "connection-lost",
+  "peer-vanished",
+  "media-failed",
+]);
+
+const onCall = { callId: CallId, peer: UserId, direction: z.enum(["outgoing", "incoming"]) };
+const withSound = { ...onCall, connectedAt: time, muted: z.boolean() };
+export const CallView = z.discriminatedUnion("phase", [
+  z.object({ phase: z.literal("idle") }),
+  z.object({ phase: z.literal("outgoing"), ...onCall, ringing: z.boolean() }),
+  z.object({ phase: z.literal("incoming"), ...onCall }),
+  z.object({ phase: z.literal("connecting"), ...onCall }),
+  z.object({ phase: z.literal("active"), ...withSound }),
+  z.object({ phase: z.literal("held"), ...withSound, by: z.enum(["us", "peer", "both"]) }),
+  z.object({ phase: z.literal("reconnecting"), ...withSound }),
+  z.object({
+    phase: z.literal("ended"),
+    ...onCall,
+    reason: EndReason,
+    connectedAt: time.nullable(),
+    endedAt: time,
+  }),
+]);
+export type CallView = z.infer<typeof CallView>;
+
+const line = { lineId: z.string(), peer: UserId, mine: z.boolean(), at: time };
+/** `waiting`: kept in the outbox until a device of the recipient has it. */
+const delivery = { delivery: z.enum(["waiting", "sent", "delivered", "read", "received"]) };
+/** One line of a conversation. */
+export const LineView = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("text"), ...line, ...delivery, messageId: MessageId, text: z.string() }),
+  z.object({
+    kind: z.literal("voice"),
+    ...line,
+    ...delivery,
+    messageId: MessageId,
+    durationMs: time,
+  }),
+  z.object({
+    kind: z.literal("call"),
+    ...line,
+    callId: CallId,
+    reason: EndReason,
+    /** null: it never connected. */
+    durationMs: time.nullable(),
+  }),
+]);
+export type LineView = z.infer<typeof LineView>;
+
+/** How media reaches the peer; addresses and credentials are main's to know. */
+const IceServer = z.object({
+  urls: z.array(z.string()),
+  username: z.string().optional(),
+  credential: z.string().optional(),
+});
+
+/** Window to main. */
+export const IPC_METHODS = {
+  /** Everything that the pushes below tell piece by piece. */
+  snapshot: method(Nothing, z.object({ session: SessionView, buddies: z.array(BuddyView), call: CallView })),
+  signUp: method(z.strictObject({ loginServer: typed(300), handle: typed(100), password: typed(1_100) }), Nothing),
+  signIn: method(z.strictObject({ loginServer: typed(300), handle: typed(100), password: typed(1_100) }), Nothing),
+  signOut: method(Nothing, Nothing),
+  setStatus: method(z.strictObject({ status: ChosenStatus, text: typed(LIMITS.maxStatusTextLength) }), Nothing),
+  requestBuddy: method(z.strictObject({ handle: typed(100), greeting: typed(LIMITS.maxGreetingLength) }), Nothing),
+  acceptBuddy: method(z.strictObject({ userId: UserId }), Nothing),
+  declineBuddy: method(z.strictObject({ userId: UserId }), Nothing),
+  removeBuddy: method(z.strictObject({ userId: UserId }), Nothing),
+  /** Lines older than `before` (a line ID; null for the newest), oldest first. */
+  lines: method(
+    z.strictObject({ peer: UserId, before: z.string().max(64).nullable(), limit: z.number().int().min(1).max(200) }),
+    z.object({ lines: z.array(LineView), more: z.boolean() }),
+  ),
+  sendMessage: method(z.strictObject({ peer: UserId, text: typed(4_000_000) }), LineView),
+  sendVoice: method(
+    z.strictObject({
+      peer: UserId,
+      /** Ogg Opus. */
+      ogg: z.instanceof(Uint8Array),
+      durationMs: z.number().int().min(1).max(LIMITS.maxVoiceMessageMs),
+    }),
+    LineView,
+  ),
+  readVoice: method(z.strictObject({ messageId: MessageId }), z.object({ ogg: z.instanceof(Uint8Array) })),
+  markRead: method(z.strictObject({ peer: UserId }), Nothing),
+  dial: method(z.strictObject({ peer: UserId }), Nothing),
+  acceptCall: method(Nothing, Nothing),
+  declineCall: method(Nothing, Nothing),
+  hangUp: method(Nothing, Nothing),
+  mute: method(z.strictObject({ muted: z.boolean() }), Nothing),
+  hold: method(z.strictObject({ held: z.boolean() }), Nothing),
+  /** The window is about to record a voice message, or has stopped: opens and closes the microphone permission. */
+  recording: method(z.strictObject({ on: z.boolean() }), Nothing),
+  mediaState: method(
+    z.strictObject({ callId: CallId, media: z.enum(["connected", "interrupted", "failed"]) }),
+    Nothing,
+  ),
+  mediaSignals: method(z.strictObject({ callId: CallId, signals: z.array(MediaSignal).min(1).max(64) }), Nothing),
+} as const;
+
+/** Main to window. */
+export const IPC_PUSHES = {
+  session: SessionView,
+  buddies: z.array(BuddyView),
+  call: CallView,
+  /** A line is new, or has changed (delivery). */
+  line: LineView,
+  openMedia: z.object({ callId: CallId, initiator: z.boolean(), iceServers: z.array(IceServer) }),
+  closeMedia: z.object({ callId: CallId }),
+  mediaSignals: z.object({ callId: CallId, signals: z.array(MediaSignal) }),
+  setSending: z.object({ callId: CallId, sending: z.boolean() }),
+  notice: Notice,
+} as const;
+
+export type IpcMethods = typeof IPC_METHODS;
+export type IpcPushes = typeof IPC_PUSHES;
+export type IpcPush<K extends keyof IpcPushes> = z.infer<IpcPushes[K]>;
+
+/** Electron channel names: one prefix, so that nothing else can be reached through the bridge. */
+export const ipcChannel = (name: string) => `kith:${name}`;
+
+/** What the preload script puts into the window as `window.kith`. Answers come as rpc.ts's results. */
+export interface KithBridge {
+  invoke(name: keyof IpcMethods & string, input: unknown): Promise<unknown>;
+  onPush<K extends keyof IpcPushes & string>(name: K, listener: (value: IpcPush<K>) => void): () => void;
+}

@@ -1,0 +1,168 @@
+/**
+ * The login server's interface: JSON over HTTP to register, log in and enrol, then one
+ * socket.io session per device for the buddy list and its pushes.
+ */
+import { z } from "zod";
+import { bytesUpTo, DeviceId, Handle, NetworkId, UserId } from "./identifiers.ts";
+import { LIMITS } from "./limits.ts";
+import { method, Nothing } from "./rpc.ts";
+
+/** Bytes inside JSON. */
+const base64 = (maxBytes: number) => z.base64().max(Math.ceil(maxBytes / 3) * 4);
+const time = z.number().int().nonnegative();
+/** OPAQUE messages are opaque to us: base64url text, as @serenity-kit/opaque makes it. */
+const opaqueMessage = z
+  .string()
+  .min(1)
+  .max(4_096)
+  .regex(/^[A-Za-z0-9_-]+$/);
+const deviceName = z.string().trim().min(1).max(64);
+
+/** The secret keys of an account, sealed under OPAQUE's export key: nonce 24 + (sign seed 32 + box secret 32 + profile key 32) + tag 16. */
+export const VAULT_BYTES = 24 + 96 + 16;
+const vault = z.base64().length(Math.ceil(VAULT_BYTES / 3) * 4);
+
+/** Every HTTP error answer has this body. */
+export const HttpError = z.object({
+  error: z.object({
+    code: z.string().max(64),
+    message: z.string().max(2_000),
+    details: z.record(z.string(), z.union([z.string().max(2_000), z.number()])),
+  }),
+});
+
+const post = <I extends z.ZodType, O extends z.ZodType>(path: string, input: I, output: O) => ({
+  verb: "POST" as const,
+  path,
+  input,
+  output,
+});
+const get = <O extends z.ZodType>(path: string, output: O) => ({ verb: "GET" as const, path, input: Nothing, output });
+
+const accountKeys = {
+  signKey: base64(32),
+  boxKey: base64(32),
+  /** The signing key's signature (domain `keyBinding`) over boxKey. */
+  keyBinding: base64(64),
+};
+
+export const LOGIN_HTTP = {
+  /** What this server is. The network key is the root of all trust; the client pins it at first use. */
+  network: get(
+    "/v1/network",
+    z.object({
+      kith: z.literal("login-server"),
+      protocolVersion: z.number().int().positive(),
+      networkId: NetworkId,
+      networkKey: base64(32),
+      name: z.string().max(253),
+      registration: z.enum(["open", "closed"]),
+      now: time,
+    }),
+  ),
+  registerStart: post(
+    "/v1/register/start",
+    z.strictObject({ handle: Handle, request: opaqueMessage }),
+    z.object({ response: opaqueMessage }),
+  ),
+  /** `proof` signs (domain `registration`) networkId + handle (UTF-8) + signKey + boxKey + vault + deviceId. */
+  registerFinish: post(
+    "/v1/register/finish",
+    z.strictObject({
+      handle: Handle,
+      record: opaqueMessage,
+      ...accountKeys,
+      vault,
+      deviceId: DeviceId,
+      deviceName,
+      proof: base64(64),
+    }),
+    z.object({ certificate: base64(LIMITS.maxCertificateBytes) }),
+  ),
+  loginStart: post(
+    "/v1/login/start",
+    z.strictObject({ handle: Handle, request: opaqueMessage }),
+    z.object({ attempt: z.string().max(64), response: opaqueMessage }),
+  ),
+  loginFinish: post(
+    "/v1/login/finish",
+    z.strictObject({ attempt: z.string().max(64), request: opaqueMessage, deviceId: DeviceId, deviceName }),
+    z.object({ certificate: base64(LIMITS.maxCertificateBytes), vault }),
+  ),
+  /** The signed supernode list. */
+  supernodes: get("/v1/supernodes", z.object({ list: base64(4 * 1024 * 1024) })),
+  /**
+   * A supernode joins, or renews its certificate. `proof` signs (domain `enrolment`)
+   * networkId + signKey + tlsFingerprint + host (UTF-8) + ":" + port (decimal).
+   */
+  enrol: post(
+    "/v1/supernodes/enrol",
+    z.strictObject({
+      token: z.string().min(1).max(256),
+      signKey: base64(32),
+      tlsFingerprint: base64(32),
+      host: z.string().min(1).max(253),
+      port: z.number().int().min(1).max(65_535),
+      proof: base64(64),
+    }),
+    z.object({ certificate: base64(LIMITS.maxCertificateBytes) }),
+  ),
+} as const;
+
+/** Path of the socket.io endpoint on the login server. */
+export const LOGIN_SOCKET_PATH = "/v1/session";
+
+/** How a person stands to another one, as the owner of the list sees it. */
+export const BuddyState = z.enum(["buddy", "asked-by-me", "asks-me", "removed"]);
+
+/** One line of a buddy list. `removed` lines are kept so that a device that was away learns of the removal. */
+export const BuddyEntry = z.strictObject({
+  userId: UserId,
+  handle: Handle,
+  state: BuddyState,
+  /** The greeting that came with the request; empty once they are buddies. */
+  greeting: z.string().max(LIMITS.maxGreetingLength),
+  /** The latest certificate of any of their devices: their keys. */
+  certificate: bytesUpTo(LIMITS.maxCertificateBytes),
+  /** The list's revision when this line changed last. */
+  revision: z.number().int().nonnegative(),
+});
+export type BuddyEntry = z.infer<typeof BuddyEntry>;
+
+const BuddyDelta = z.strictObject({
+  /** All lines changed after the revision that was asked for, oldest change first. */
+  entries: z.array(BuddyEntry),
+  revision: z.number().int().nonnegative(),
+});
+export type BuddyDelta = z.infer<typeof BuddyDelta>;
+
+/** Device to login server. All but `open` need an open session. */
+export const LOGIN_METHODS = {
+  /** `proof` signs (domain `loginSession`) networkId + the challenge's nonce + deviceId. An expired certificate is good enough here: the device is looked up. */
+  open: method(
+    z.strictObject({ certificate: bytesUpTo(LIMITS.maxCertificateBytes), proof: bytesUpTo(64) }),
+    /** A fresh certificate once the old one is past half-life, otherwise empty. */
+    z.strictObject({ certificate: bytesUpTo(LIMITS.maxCertificateBytes) }),
+  ),
+  syncBuddies: method(z.strictObject({ since: z.number().int().nonnegative() }), BuddyDelta),
+  requestBuddy: method(
+    z.strictObject({ handle: Handle, greeting: z.string().max(LIMITS.maxGreetingLength) }),
+    BuddyEntry,
+  ),
+  acceptBuddy: method(z.strictObject({ userId: UserId }), BuddyEntry),
+  declineBuddy: method(z.strictObject({ userId: UserId }), Nothing),
+  removeBuddy: method(z.strictObject({ userId: UserId }), Nothing),
+  signOutDevice: method(z.strictObject({ deviceId: DeviceId }), Nothing),
+} as const;
+
+/** Login server to device, without an answer. */
+export const LOGIN_PUSHES = {
+  /** First thing on every connection. */
+  challenge: z.strictObject({ nonce: bytesUpTo(32) }),
+  /** Lines of the buddy list that have changed. */
+  buddies: BuddyDelta,
+  /** The supernode list has a new revision: fetch it. */
+  supernodes: z.strictObject({ revision: z.number().int().nonnegative() }),
+  /** This device was signed out; the session ends. */
+  signedOut: Nothing,
+} as const;

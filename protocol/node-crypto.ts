@@ -1,0 +1,77 @@
+/**
+ * Ed25519 and SHA-256 by node:crypto, in tweetnacl's formats. More than 100 times as fast
+ * as tweetnacl at checking signatures; the three Node processes share this file.
+ */
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from "node:crypto";
+import { concatBytes, toHex, utf8 } from "./bytes.ts";
+import { NETWORK_ID_BYTES, NetworkId, SIGN_KEY_BYTES, SIGNATURE_BYTES, USER_ID_BYTES, UserId } from "./identifiers.ts";
+import type { SignatureScheme } from "./signed.ts";
+
+// DER prefixes of RFC 8410: SubjectPublicKeyInfo and PKCS #8 for Ed25519, up to the raw key.
+const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
+const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
+
+/** Importing a key costs about as much as checking a signature, so the latest are kept. */
+const KEY_CACHE_SIZE = 10_000;
+const publicKeys = new Map<string, KeyObject>();
+
+function importPublicKey(raw: Uint8Array): KeyObject {
+  const name = Buffer.from(raw.buffer, raw.byteOffset, raw.length).toString("latin1");
+  const cached = publicKeys.get(name);
+  if (cached) return cached;
+  const key = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, raw]), format: "der", type: "spki" });
+  if (publicKeys.size >= KEY_CACHE_SIZE) {
+    const oldest = publicKeys.keys().next();
+    if (!oldest.done) publicKeys.delete(oldest.value);
+  }
+  publicKeys.set(name, key);
+  return key;
+}
+
+export const nodeSignatures: SignatureScheme = {
+  sign(message, secretKey) {
+    const der = Buffer.concat([PKCS8_PREFIX, secretKey.subarray(0, 32)]);
+    return new Uint8Array(sign(null, message, createPrivateKey({ key: der, format: "der", type: "pkcs8" })));
+  },
+  verify(message, signature, publicKey) {
+    if (publicKey.length !== SIGN_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;
+    try {
+      return verify(null, message, importPublicKey(publicKey), signature);
+    } catch {
+      return false;
+    }
+  },
+};
+
+/** A signing key pair in tweetnacl's format. */
+export interface SigningKeyPair {
+  readonly publicKey: Uint8Array;
+  readonly secretKey: Uint8Array;
+}
+
+/** @param seed 32 bytes, kept secret; a fresh random one makes a fresh pair. */
+export function signingKeyPair(seed: Uint8Array = randomBytes(32)): SigningKeyPair {
+  const der = Buffer.concat([PKCS8_PREFIX, seed]);
+  const spki = createPublicKey(createPrivateKey({ key: der, format: "der", type: "pkcs8" })).export({
+    format: "der",
+    type: "spki",
+  });
+  const publicKey = new Uint8Array(spki.subarray(SPKI_PREFIX.length));
+  return { publicKey, secretKey: concatBytes([seed, publicKey]) };
+}
+
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(bytes).digest());
+}
+
+/** The user ID that an account's signing key fixes. */
+export function userIdOf(signKey: Uint8Array): UserId {
+  return UserId.parse(toHex(sha256(concatBytes([utf8("kith user 1\0"), signKey])).subarray(0, USER_ID_BYTES)));
+}
+
+/** The network ID that a network's signing key fixes. */
+export function networkIdOf(networkKey: Uint8Array): NetworkId {
+  return NetworkId.parse(
+    toHex(sha256(concatBytes([utf8("kith network 1\0"), networkKey])).subarray(0, NETWORK_ID_BYTES)),
+  );
+}

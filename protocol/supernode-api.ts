@@ -1,0 +1,126 @@
+/**
+ * The supernode's interface over socket.io: what an ordinary node may ask once it is
+ * attached, what is pushed to it, and what supernodes ask each other.
+ */
+import { z } from "zod";
+import { bytesUpTo, DeviceId, InboxId, SupernodeId, UserId } from "./identifiers.ts";
+import { MAX_LEASE_BYTES } from "./lease.ts";
+import { LIMITS } from "./limits.ts";
+import { UserPresence } from "./presence.ts";
+import { method, Nothing } from "./rpc.ts";
+
+export const SUPERNODE_SOCKET_PATH = "/v1/attach";
+
+/** Users or inboxes in one request to watch: the request then fits a frame. */
+export const MAX_WATCH_BATCH = 1_000;
+
+const certificate = bytesUpTo(LIMITS.maxCertificateBytes);
+const lease = bytesUpTo(MAX_LEASE_BYTES);
+const nonce = bytesUpTo(32);
+const proof = bytesUpTo(64);
+const sealedStatus = bytesUpTo(LIMITS.maxSealedStatusBytes);
+const envelope = bytesUpTo(LIMITS.maxEnvelopeBytes);
+
+/** The supernode's first words on every connection: who it says it is, and what to sign. */
+export const Challenge = z.strictObject({ protocolVersion: z.number().int(), nonce, certificate });
+export type Challenge = z.infer<typeof Challenge>;
+
+/**
+ * Mutual proof. The node signs (domain `attach`) challenge nonce + its own nonce + the
+ * supernode's ID + the TLS fingerprint that it sees; the supernode answers with a
+ * signature (domain `attachAnswer`) over the same bytes. A stranger between the two has
+ * another TLS certificate, so neither signature fits.
+ */
+const Proof = { certificate, nonce, proof };
+
+/** Ordinary node to its supernode. All but `attach` need an attached socket. */
+export const NODE_METHODS = {
+  attach: method(z.strictObject(Proof), z.strictObject({ proof, inbox: InboxId })),
+  /** Puts the device's lease into the directory. */
+  register: method(z.strictObject({ lease }), Nothing),
+  /** The status that watchers see, sealed. Kept by the home supernode alone, as long as the device is attached. */
+  setStatus: method(z.strictObject({ sealedStatus }), Nothing),
+  /** Replaces the set of users whose presence is pushed; answers with what is known now. */
+  watch: method(
+    z.strictObject({ userIds: z.array(UserId).max(LIMITS.maxWatchedUsers) }),
+    z.strictObject({ presences: z.array(UserPresence) }),
+  ),
+  lookUp: method(z.strictObject({ userId: UserId }), UserPresence),
+  /** `delivered`: the recipient's device has taken the envelope. Otherwise the sender keeps it. */
+  send: method(
+    z.strictObject({ home: SupernodeId, inbox: InboxId, envelope }),
+    z.strictObject({ delivered: z.boolean() }),
+  ),
+  /** A normal exit: the device is gone now, not only when the socket closes. */
+  detach: method(Nothing, Nothing),
+} as const;
+
+/** Supernode to ordinary node, without an answer. */
+export const NODE_PUSHES = {
+  challenge: Challenge,
+  presence: UserPresence,
+  /** Attach elsewhere: this supernode is going away. */
+  goAway: z.strictObject({ withinMs: z.number().int().nonnegative() }),
+} as const;
+
+/** Supernode to ordinary node, with an answer. */
+export const DELIVERY_METHODS = {
+  /** `from` is stamped by the sender's home supernode from its authenticated socket. Answered once stored or dropped. */
+  deliver: method(z.strictObject({ from: z.strictObject({ userId: UserId, deviceId: DeviceId }), envelope }), Nothing),
+} as const;
+
+/** Supernode to supernode. All but `join` need a joined link. */
+export const LINK_METHODS = {
+  /** As `attach`, with a supernode's certificate. */
+  join: method(z.strictObject(Proof), z.strictObject({ proof })),
+  /** Stores one replica of a lease that is this supernode's to hold. */
+  store: method(z.strictObject({ lease, certificate }), Nothing),
+  /** The home says that a device's socket has closed. */
+  markGone: method(
+    z.strictObject({ userId: UserId, deviceId: DeviceId, inbox: InboxId, lastSeenAt: z.number().int().nonnegative() }),
+    Nothing,
+  ),
+  /** The leases of a user, from this supernode's own shard. */
+  find: method(
+    z.strictObject({ userId: UserId }),
+    z.strictObject({
+      records: z
+        .array(z.strictObject({ lease, lastSeenAt: z.number().int().nonnegative(), gone: z.boolean() }))
+        .max(LIMITS.maxDevicesPerAccount),
+    }),
+  ),
+  /** To a holder: tell me when leases of these users change, and no longer of those. */
+  watchLeases: method(
+    z.strictObject({ add: z.array(UserId).max(MAX_WATCH_BATCH), remove: z.array(UserId).max(MAX_WATCH_BATCH) }),
+    Nothing,
+  ),
+  /** To a home: tell me how these inboxes are doing (now, and at every change), and no longer those. */
+  watchInboxes: method(
+    z.strictObject({ add: z.array(InboxId).max(MAX_WATCH_BATCH), remove: z.array(InboxId).max(MAX_WATCH_BATCH) }),
+    Nothing,
+  ),
+  /** Passes an envelope to a device that is attached there. */
+  route: method(
+    z.strictObject({ inbox: InboxId, from: z.strictObject({ userId: UserId, deviceId: DeviceId }), envelope }),
+    z.strictObject({ delivered: z.boolean() }),
+  ),
+} as const;
+
+/** Supernode to supernode, without an answer. */
+export const LINK_PUSHES = {
+  challenge: Challenge,
+  /** A watched user's lease has changed. */
+  leaseChanged: z.strictObject({
+    userId: UserId,
+    lease,
+    gone: z.boolean(),
+    lastSeenAt: z.number().int().nonnegative(),
+  }),
+  /** A watched inbox: its device is attached with this status, or gone. */
+  inboxChanged: z.strictObject({
+    inbox: InboxId,
+    state: z.enum(["online", "gone"]),
+    sealedStatus,
+    lastSeenAt: z.number().int().nonnegative(),
+  }),
+} as const;
