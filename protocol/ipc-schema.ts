@@ -196,9 +196,6 @@ export type IpcMethods = typeof IPC_METHODS;
 export type IpcPushes = typeof IPC_PUSHES;
 export type IpcPush<K extends keyof IpcPushes> = z.infer<IpcPushes[K]>;
 
-/** Electron channel names: one prefix, so that nothing else can be reached through the bridge. */
-export const ipcChannel = (name: string) => `kith:${name}`;
-
 /** What the preload script puts into the window as `window.kith`. Answers come as rpc.ts's results. */
 export interface KithBridge {
   invoke(name: keyof IpcMethods & string, input: unknown): Promise<unknown>;

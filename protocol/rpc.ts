@@ -69,9 +69,10 @@ export function serve<T extends MethodTable>(
   }
 }
 
-type Result = { ok: true; value: unknown } | { ok: false; error: WireError; cause: KithError };
+export type Result = { ok: true; value: unknown } | { ok: false; error: WireError; cause: KithError };
 
-async function answer(
+/** Checks one request and has it handled; for transports other than a socket (IPC). */
+export async function answer(
   { input }: Method,
   handler: (input: unknown) => unknown,
   name: string,

@@ -1,0 +1,41 @@
+/** The app's own command-line options; Chromium reads its own from the same line. */
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { KithError } from "../../protocol/errors.ts";
+
+export interface AppArguments {
+  /** Folder of everything that this account keeps on this machine. */
+  readonly profile: string;
+  /** Proposed on the sign-in screen. */
+  readonly loginServer: string;
+  /** How long a call rings; null for the protocol's own time. */
+  readonly ringMs: number | null;
+}
+
+/**
+ * @param argv without the executable and, in development, the app's folder
+ * @throws KithError `option-invalid`
+ */
+export function parseAppArguments(argv: readonly string[], defaultProfile: string): AppArguments {
+  const { values } = parseArgs({
+    args: [...argv],
+    // Chromium's own switches stand on the same line.
+    strict: false,
+    allowPositionals: true,
+    options: { profile: { type: "string" }, "login-server": { type: "string" }, "ring-ms": { type: "string" } },
+  });
+  const ringMs = values["ring-ms"];
+  return {
+    profile: typeof values.profile === "string" ? resolve(values.profile) : join(defaultProfile, "profile"),
+    loginServer: typeof values["login-server"] === "string" ? values["login-server"] : "",
+    ringMs: typeof ringMs === "string" ? parseDuration("--ring-ms", ringMs) : null,
+  };
+}
+
+function parseDuration(option: string, text: string): number {
+  const ms = Number(text);
+  if (!Number.isInteger(ms) || ms < 100 || ms > 600_000) {
+    throw new KithError("option-invalid", { option, why: "a number of milliseconds from 100 to 600000" });
+  }
+  return ms;
+}

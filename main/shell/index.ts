@@ -1,0 +1,103 @@
+/** Composition root of the desktop app's main process. */
+import { mkdirSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { app, type BrowserWindow, dialog, ipcMain, Notification, protocol, safeStorage, session } from "electron";
+import { KithError } from "../../protocol/errors.ts";
+import { openClient } from "../core/client.ts";
+import { type AppArguments, parseAppArguments } from "./app-arguments.ts";
+import { APP_SCHEME, serveApp } from "./app-scheme.ts";
+import { appLog } from "./app-log.ts";
+import { pushTo, serveIpc } from "./ipc-server.ts";
+import { Notifications } from "./notifications.ts";
+import { restrictPermissions } from "./permissions.ts";
+import { systemKeyStore } from "./system-key-store.ts";
+import { demandAttention, denyNavigation, openWindow } from "./window.ts";
+
+const APP_FOLDER = __dirname;
+
+const options = readOptions();
+// Chromium keeps its own files inside the profile, so that two profiles share nothing.
+mkdirSync(options.profile, { recursive: true, mode: 0o700 });
+app.setPath("userData", join(options.profile, "chromium"));
+protocol.registerSchemesAsPrivileged([APP_SCHEME]);
+denyNavigation(app);
+// As root Chromium refuses to start with its sandbox; development machines and containers pass --no-sandbox.
+if (!app.commandLine.hasSwitch("no-sandbox")) app.enableSandbox();
+
+if (app.requestSingleInstanceLock()) {
+  void app.whenReady().then(run).catch(failToStart);
+} else {
+  // Another process has this profile open and shows its window.
+  app.quit();
+}
+
+async function run(): Promise<void> {
+  const log = appLog(join(options.profile, "log"));
+  const client = await openClient({
+    dataFolder: options.profile,
+    deviceName: hostname(),
+    defaultLoginServer: options.loginServer,
+    systemKeyStore: systemKeyStore(safeStorage, process.platform),
+    log,
+    ...(options.ringMs !== null && { times: { ringMs: options.ringMs } }),
+  });
+  let window: BrowserWindow | null = null;
+
+  serveApp(protocol, join(APP_FOLDER, "renderer"));
+  restrictPermissions(session.defaultSession, () => client.mayUseMicrophone());
+  serveIpc(
+    ipcMain,
+    () => window,
+    client.methods,
+    (what, error) => log.error("ipc", { what, code: error.code, cause: error.cause }),
+  );
+  const notifications = new Notifications(
+    () => window,
+    (notification) => new Notification(notification),
+  );
+  let ringing = false;
+  client.onPush((name, value) => {
+    pushTo(window, name, value);
+    notifications.observe(name, value);
+    if (name !== "call") return;
+    const rings = "phase" in value && value.phase === "incoming";
+    if (rings && !ringing && window) demandAttention(window);
+    ringing = rings;
+  });
+
+  window = openWindow(APP_FOLDER, join(APP_FOLDER, "renderer", "icon.png"));
+  app.on("second-instance", () => {
+    window?.show();
+    window?.focus();
+  });
+
+  let closing = false;
+  app.on("window-all-closed", () => app.quit());
+  app.on("before-quit", (event) => {
+    if (closing) return;
+    // Signs out of the directory first, so that buddies see it now and not at a time-out.
+    event.preventDefault();
+    closing = true;
+    window = null;
+    void client.close().finally(() => app.quit());
+  });
+}
+
+function readOptions(): AppArguments {
+  try {
+    return parseAppArguments(process.argv.slice(app.isPackaged ? 1 : 2), app.getPath("userData"));
+  } catch (error) {
+    return failToStart(error);
+  }
+}
+
+/** Says why on the terminal and in a window, and ends with an error. Nothing in the profile is touched. */
+function failToStart(thrown: unknown): never {
+  const error = KithError.from(thrown);
+  console.error(`kith: ${error.message}`);
+  if (error.code === "internal") console.error(error.cause);
+  dialog.showErrorBox("Kith cannot start", error.message);
+  app.exit(1);
+  throw error;
+}
