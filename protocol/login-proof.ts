@@ -1,0 +1,48 @@
+/** What a device or a supernode signs for the login server: identifiers as raw bytes, one after the other. */
+import { concatBytes, fromHex, utf8 } from "./bytes.ts";
+import type { DeviceId, Handle, NetworkId } from "./identifiers.ts";
+import { statement } from "./signed.ts";
+
+export interface RegistrationClaim {
+  readonly networkId: NetworkId;
+  readonly handle: Handle;
+  readonly signKey: Uint8Array;
+  readonly boxKey: Uint8Array;
+  readonly vault: Uint8Array;
+  readonly deviceId: DeviceId;
+}
+
+/** Of all fields only the handle varies in length, so that the bytes can be read in one way only. */
+export function registrationStatement(claim: RegistrationClaim): Uint8Array {
+  return statement(
+    "registration",
+    concatBytes([
+      fromHex(claim.networkId),
+      utf8(claim.handle),
+      claim.signKey,
+      claim.boxKey,
+      claim.vault,
+      fromHex(claim.deviceId),
+    ]),
+  );
+}
+
+/** @param nonce 32 bytes, from the server's challenge on this very connection. */
+export function loginSessionStatement(networkId: NetworkId, nonce: Uint8Array, deviceId: DeviceId): Uint8Array {
+  return statement("loginSession", concatBytes([fromHex(networkId), nonce, fromHex(deviceId)]));
+}
+
+export interface EnrolmentClaim {
+  readonly networkId: NetworkId;
+  readonly signKey: Uint8Array;
+  readonly tlsFingerprint: Uint8Array;
+  readonly host: string;
+  readonly port: number;
+}
+
+export function enrolmentStatement(claim: EnrolmentClaim): Uint8Array {
+  return statement(
+    "enrolment",
+    concatBytes([fromHex(claim.networkId), claim.signKey, claim.tlsFingerprint, utf8(`${claim.host}:${claim.port}`)]),
+  );
+}
