@@ -56,6 +56,14 @@ export const ERRORS = entries({
     sentence: "The login server at {address} cannot be reached. Check the address and the connection.",
     retry: true,
   },
+  "login-server-address": {
+    sentence: "{address} is not the address of a login server. Type one like kith.example.org.",
+    retry: false,
+  },
+  "login-server-insecure": {
+    sentence: "Kith talks to {address} over https only; plain http is for this computer itself.",
+    retry: false,
+  },
   "login-server-nonsense": { sentence: "What answers at {address} is not a Kith login server.", retry: false },
   "supernode-unreachable": { sentence: "No supernode can be reached. Kith keeps trying.", retry: true },
   "supernode-untrusted": { sentence: "A supernode could not prove who it is. Kith uses another one.", retry: false },
@@ -103,6 +111,11 @@ export const ERRORS = entries({
     retry: false,
   },
   "data-newer": { sentence: "{path} was written by a newer version of Kith. Install that version.", retry: false },
+  "data-in-use": { sentence: "{path} is open in another Kith. Close that one first.", retry: true },
+  "profile-locked": {
+    sentence: "The system's key store does not give out the key of {path}. Unlock it and start Kith again.",
+    retry: true,
+  },
   "port-in-use": { sentence: "Port {port} is in use. Choose another one with --port.", retry: false },
   "option-invalid": { sentence: "{option}: {why}", retry: false },
 });

@@ -1,0 +1,46 @@
+/** What the client core needs from whoever starts it: the desktop app's shell, or a test. */
+import type { Clock } from "./clock.ts";
+import type { Log } from "./log.ts";
+import type { SystemKeyStore } from "./profile-key.ts";
+
+export interface ClientOptions {
+  /** The profile: created if it is not there. One running client per folder. */
+  readonly dataFolder: string;
+  /** How this device is called in the account's list of devices. */
+  readonly deviceName: string;
+  /** Proposed in the sign-in form of a fresh profile. */
+  readonly defaultLoginServer: string;
+  /** The operating system's key store; null where there is none. */
+  readonly systemKeyStore: SystemKeyStore | null;
+  readonly log: Log;
+  /** ms since 1970 */
+  readonly now?: () => number;
+  /** As many random bytes; must be fit for keys. */
+  readonly random?: RandomBytes;
+  readonly fetch?: typeof fetch;
+  readonly times?: Partial<ClientTimes>;
+}
+
+export type RandomBytes = (length: number) => Uint8Array;
+
+/** Times of this client alone, in ms: what both sides must agree on is in protocol/limits.ts. */
+export interface ClientTimes {
+  /** How long a call rings. */
+  readonly ringMs: number;
+  readonly connectMs: number;
+  readonly reconnectMs: number;
+  /** WebRTC signals of this long travel in one envelope. */
+  readonly mediaBatchMs: number;
+  /** First wait for a receipt before a message is sent again; doubles up to receiptRetryMaxMs. */
+  readonly receiptRetryMs: number;
+  readonly receiptRetryMaxMs: number;
+}
+
+/** What every part works with; nothing in the core reaches for the clock, randomness or the network itself. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly fetch: typeof fetch;
+  readonly times: ClientTimes;
+  readonly log: Log;
+}
