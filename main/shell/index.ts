@@ -6,8 +6,8 @@ import { app, type BrowserWindow, dialog, ipcMain, Notification, protocol, safeS
 import { KithError } from "../../protocol/errors.ts";
 import { openClient } from "../core/client.ts";
 import { type AppArguments, parseAppArguments } from "./app-arguments.ts";
-import { APP_SCHEME, serveApp } from "./app-scheme.ts";
 import { appLog } from "./app-log.ts";
+import { APP_SCHEME, serveApp } from "./app-scheme.ts";
 import { pushTo, serveIpc } from "./ipc-server.ts";
 import { Notifications } from "./notifications.ts";
 import { restrictPermissions } from "./permissions.ts";
