@@ -72,6 +72,7 @@ export const ERRORS = entries({
     retry: true,
   },
   "not-attached": { sentence: "There is no connection to the network yet. Kith keeps trying.", retry: true },
+  "login-server-busy": { sentence: "The login server cannot store anything just now. Try again later.", retry: true },
   "enrolment-refused": { sentence: "The login server did not accept this enrolment token.", retry: false },
 
   // Buddies
@@ -115,6 +116,11 @@ export const ERRORS = entries({
   "profile-locked": {
     sentence: "The system's key store does not give out the key of {path}. Unlock it and start Kith again.",
     retry: true,
+  },
+  "data-missing": {
+    sentence:
+      "{path} is missing although {beside} is there. Restore it from a backup, or move {beside} away to begin anew.",
+    retry: false,
   },
   "port-in-use": { sentence: "Port {port} is in use. Choose another one with --port.", retry: false },
   "option-invalid": { sentence: "{option}: {why}", retry: false },

@@ -27,7 +27,13 @@ export const LIMITS = {
   maxCertificateBytes: 640,
   /** Members of one network's supernode list. */
   maxSupernodes: 4_000,
-  /** Devices of one account that are online at once. */
+  /** Lines of one buddy list that are not removed: the people that a device must watch. */
+  maxBuddies: 2_000,
+  /** Requests that one person has open towards others: stops asking everybody there is. */
+  maxRequestsSent: 100,
+  /** Requests that wait for one person's answer: a crowd cannot fill their list. */
+  maxRequestsReceived: 500,
+  /** Devices that are signed in to one account; one more signs out the one that was away longest. */
   maxDevicesPerAccount: 16,
   /** Users that one client may watch. */
   maxWatchedUsers: 2_000,
