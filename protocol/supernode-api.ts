@@ -3,12 +3,13 @@
  * attached, what is pushed to it, and what supernodes ask each other.
  */
 import { z } from "zod";
-import { bytesUpTo, DeviceId, InboxId, SupernodeId, UserId } from "./identifiers.ts";
+import { bytesField, bytesUpTo, DeviceId, InboxId, SIGNATURE_BYTES, SupernodeId, UserId } from "./identifiers.ts";
 import { MAX_LEASE_BYTES } from "./lease.ts";
 import { LIMITS } from "./limits.ts";
 import { UserPresence } from "./presence.ts";
 import { method, Nothing } from "./rpc.ts";
 
+/** Both ends use the parser of wire-parser.ts; pinned-tls.ts has the options that connect. */
 export const SUPERNODE_SOCKET_PATH = "/v1/attach";
 
 /** Users or inboxes in one request to watch: the request then fits a frame. */
@@ -16,8 +17,8 @@ export const MAX_WATCH_BATCH = 1_000;
 
 const certificate = bytesUpTo(LIMITS.maxCertificateBytes);
 const lease = bytesUpTo(MAX_LEASE_BYTES);
-const nonce = bytesUpTo(32);
-const proof = bytesUpTo(64);
+const nonce = bytesField(32);
+const proof = bytesField(SIGNATURE_BYTES);
 const sealedStatus = bytesUpTo(LIMITS.maxSealedStatusBytes);
 const envelope = bytesUpTo(LIMITS.maxEnvelopeBytes);
 
@@ -29,13 +30,14 @@ export type Challenge = z.infer<typeof Challenge>;
  * Mutual proof. The node signs (domain `attach`) challenge nonce + its own nonce + the
  * supernode's ID + the TLS fingerprint that it sees; the supernode answers with a
  * signature (domain `attachAnswer`) over the same bytes. A stranger between the two has
- * another TLS certificate, so neither signature fits.
+ * another TLS certificate, so neither signature fits. attach-proof.ts makes and checks them.
  */
-const Proof = { certificate, nonce, proof };
+const Proof = { protocolVersion: z.number().int(), certificate, nonce, proof };
 
 /** Ordinary node to its supernode. All but `attach` need an attached socket. */
 export const NODE_METHODS = {
-  attach: method(z.strictObject(Proof), z.strictObject({ proof, inbox: InboxId })),
+  /** Fields of later versions are let through, so that their senders learn that the version is what is wrong. */
+  attach: method(z.object(Proof), z.strictObject({ proof, inbox: InboxId })),
   /** Puts the device's lease into the directory. */
   register: method(z.strictObject({ lease }), Nothing),
   /** The status that watchers see, sealed. Kept by the home supernode alone, as long as the device is attached. */
@@ -72,7 +74,7 @@ export const DELIVERY_METHODS = {
 /** Supernode to supernode. All but `join` need a joined link. */
 export const LINK_METHODS = {
   /** As `attach`, with a supernode's certificate. */
-  join: method(z.strictObject(Proof), z.strictObject({ proof })),
+  join: method(z.object(Proof), z.strictObject({ proof })),
   /** Stores one replica of a lease that is this supernode's to hold. */
   store: method(z.strictObject({ lease, certificate }), Nothing),
   /** The home says that a device's socket has closed. */
@@ -89,7 +91,10 @@ export const LINK_METHODS = {
         .max(LIMITS.maxDevicesPerAccount),
     }),
   ),
-  /** To a holder: tell me when leases of these users change, and no longer of those. */
+  /**
+   * To a holder: tell me the leases of these users (now, and at every change), and no longer of those.
+   * Answered once the present leases have been pushed.
+   */
   watchLeases: method(
     z.strictObject({ add: z.array(UserId).max(MAX_WATCH_BATCH), remove: z.array(UserId).max(MAX_WATCH_BATCH) }),
     Nothing,

@@ -1,0 +1,79 @@
+/**
+ * TLS to a supernode, believed for its fingerprint alone. A supernode's certificate is
+ * self-signed: what vouches for it is the fingerprint in its Kith certificate. For Node
+ * processes only (client core and supernodes).
+ */
+import https from "node:https";
+import type { Duplex } from "node:stream";
+import tls from "node:tls";
+import { equalBytes } from "./bytes.ts";
+import { authority, type SupernodeCertificate } from "./certificate.ts";
+import { KithError } from "./errors.ts";
+import { LIMITS, TIMES } from "./limits.ts";
+import { sha256 } from "./node-crypto.ts";
+import { SUPERNODE_SOCKET_PATH } from "./supernode-api.ts";
+import * as wireParser from "./wire-parser.ts";
+
+/** Hands out a TLS connection only once it has shown the certificate with this SHA-256; not a byte is sent before. */
+export class PinnedAgent extends https.Agent {
+  readonly #fingerprint: Uint8Array;
+
+  /** @param fingerprint SHA-256 of the TLS certificate in DER, from a trusted supernode certificate. */
+  constructor(fingerprint: Uint8Array) {
+    // No session is resumed, so every connection shows its certificate.
+    super({ keepAlive: false, maxCachedSessions: 0 });
+    this.#fingerprint = fingerprint;
+  }
+
+  /** Fails with KithError `supernode-untrusted` at another certificate. */
+  override createConnection(
+    options: https.RequestOptions,
+    connected?: (error: Error | null, stream: Duplex) => void,
+  ): Duplex | null | undefined {
+    const socket = tls.connect({
+      host: options.host ?? "",
+      port: Number(options.port),
+      minVersion: "TLSv1.3",
+      // Authorities and names say nothing about a self-signed certificate; the comparison below decides.
+      rejectUnauthorized: false,
+    });
+    const settle = (error: Error | null) => {
+      socket.removeAllListeners("secureConnect").removeAllListeners("error");
+      if (error) {
+        // A connection that is torn down may still report an error of its own.
+        socket.on("error", () => undefined).destroy();
+      }
+      connected?.(error, socket);
+    };
+    socket.once("error", settle);
+    socket.once("secureConnect", () => {
+      const shown = socket.getPeerCertificate().raw;
+      settle(shown && equalBytes(sha256(shown), this.#fingerprint) ? null : new KithError("supernode-untrusted"));
+    });
+    return undefined;
+  }
+}
+
+/** Where a supernode's socket.io endpoint is, for socket.io-client's `io(url, options)`. */
+export function supernodeUrl(address: Pick<SupernodeCertificate, "host" | "port">): string {
+  return `wss://${authority(address)}`;
+}
+
+/**
+ * socket.io-client options that reach exactly this supernode: pinned, WebSocket only, one
+ * connection per call, frames bounded. Reconnecting is the caller's (backoff.ts).
+ */
+export function supernodeSocketOptions(certificate: Pick<SupernodeCertificate, "tlsFingerprint">) {
+  const agent = new PinnedAgent(certificate.tlsFingerprint);
+  return {
+    path: SUPERNODE_SOCKET_PATH,
+    transports: ["websocket"],
+    parser: wireParser,
+    // socket.io-client types the browser's agent (a string or boolean) into the same option and passes this one on.
+    agent: agent as unknown as string,
+    maxPayload: LIMITS.maxFrameBytes,
+    timeout: TIMES.requestTimeoutMs,
+    reconnection: false,
+    forceNew: true,
+  };
+}

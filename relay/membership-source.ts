@@ -1,0 +1,23 @@
+/** Who the supernodes of the network are, as everything else in a supernode sees it. */
+import type { SupernodeCertificate } from "../protocol/certificate.ts";
+import type { SupernodeId } from "../protocol/identifiers.ts";
+import type { Signed } from "../protocol/signed.ts";
+
+/** A supernode with a certificate that was checked against the network key. */
+export type Member = Signed<SupernodeCertificate>;
+
+export type MembershipChange =
+  | { readonly kind: "joined"; readonly member: Member }
+  /** The same supernode, with a newer certificate: a later expiry, or another address. */
+  | { readonly kind: "renewed"; readonly member: Member }
+  | { readonly kind: "left"; readonly supernodeId: SupernodeId };
+
+export interface Membership {
+  /** All members, this supernode included, as placement sees them. */
+  members(): ReadonlyMap<SupernodeId, Member>;
+  /** A certified supernode has shown itself; it may not be a member yet. */
+  meet(supernode: Member): void;
+  /** Told after `members()` has changed. Returns how to stop being told. */
+  onChange(listener: (change: MembershipChange) => void): () => void;
+  close(): void;
+}
