@@ -25,14 +25,15 @@ const Header = z.strictObject({ protection: z.enum(["system", "file"]), sealed: 
 /**
  * Reads the key of a profile, or makes one for a fresh profile. A key in a plain file is
  * handed to the key store as soon as there is one.
- * @throws KithError `data-folder-unwritable`, `data-corrupt`, `profile-locked`
+ * @throws KithError `data-folder-unwritable`, `data-missing`, `data-corrupt`, `profile-locked`
  */
 export function loadProfileKey(folder: string, keyStore: SystemKeyStore | null, random: RandomBytes): Uint8Array {
   const path = join(folder, PROFILE_KEY_FILE);
   prepareFolder(folder);
   if (!existsSync(path)) {
     // A database without its key can never be read again; a new key would only hide that.
-    if (existsSync(join(folder, DATABASE_FILE))) throw new KithError("data-corrupt", { path });
+    const database = join(folder, DATABASE_FILE);
+    if (existsSync(database)) throw new KithError("data-missing", { path, beside: database });
     const key = random(PROFILE_KEY_BYTES);
     store(folder, path, key, keyStore);
     return key;

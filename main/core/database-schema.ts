@@ -1,0 +1,119 @@
+/** The tables of a profile's database, as Kysely types. */
+import type { ColumnType, Generated, Kysely, Transaction } from "kysely";
+import type { EndReason } from "../../protocol/call-machine.ts";
+import type {
+  CallId,
+  DeviceId,
+  Handle,
+  MessageId,
+  NetworkId,
+  SupernodeId,
+  UserId,
+} from "../../protocol/identifiers.ts";
+import type { ChosenStatus } from "../../protocol/presence.ts";
+
+/** Bytes are written as a Uint8Array and come back as an ArrayBuffer. */
+export type Blob = ColumnType<ArrayBuffer, Uint8Array, Uint8Array>;
+/** 0 or 1 */
+export type Bit = number;
+
+export interface ProfileDatabase {
+  /** What outlives an account: the form's proposals. */
+  settings: { key: "login-server" | "handle"; value: string };
+  /** At most one row: who is signed in. */
+  account: {
+    id: 1;
+    login_server: string;
+    network_id: NetworkId;
+    network_key: Blob;
+    network_name: string;
+    handle: Handle;
+    user_id: UserId;
+    device_id: DeviceId;
+    sign_seed: Blob;
+    box_secret: Blob;
+    profile_key: Blob;
+    certificate: Blob;
+    lease_sequence: number;
+    status: ChosenStatus;
+    status_text: string;
+  };
+  /** At most one row: whose buddies and messages the tables below hold. */
+  owner: { id: 1; network_id: NetworkId; user_id: UserId; buddy_revision: number };
+  /** The keys first seen for a handle. */
+  pins: { handle: Handle; user_id: UserId; sign_key: Blob; box_key: Blob };
+  buddies: {
+    user_id: UserId;
+    handle: Handle;
+    state: "buddy" | "asked-by-me" | "asks-me" | "removed";
+    greeting: string;
+    certificate: Blob;
+    revision: number;
+    key_changed: Bit;
+    /** Opens their sealed status; null until they have sent it. */
+    profile_key: ColumnType<ArrayBuffer | null, Uint8Array | null, Uint8Array | null>;
+    profile_key_version: number;
+  };
+  /** Which of the buddies' devices have our profile key. */
+  profile_keys_given: { user_id: UserId; device_id: DeviceId };
+  supernode_list: { id: 1; revision: number; bytes: Blob };
+  host_cache: {
+    supernode_id: SupernodeId;
+    certificate: Blob;
+    round_trip_ms: number | null;
+    failures: number;
+    last_used_at: number;
+  };
+  lines: {
+    line_id: Generated<number>;
+    peer: UserId;
+    /** Order in the conversation; lines of one position are in the order of `sequence`. */
+    position: number;
+    sequence: number;
+    kind: "text" | "voice" | "call";
+    mine: Bit;
+    at: number;
+    unread: Bit;
+    message_id: MessageId | null;
+    /** Which device of the sender's it came from; null for our own lines. */
+    device_id: DeviceId | null;
+    text: string;
+    delivery: "waiting" | "sent" | "delivered" | "read" | "received" | null;
+    duration_ms: number | null;
+    call_id: CallId | null;
+    reason: EndReason | null;
+  };
+  voice: { message_id: MessageId; ogg: Blob };
+  /** Voice messages that are not whole yet. */
+  voice_chunks: {
+    message_id: MessageId;
+    sender: UserId;
+    chunk_index: number;
+    chunk_count: number;
+    received_at: number;
+    bytes: Blob;
+  };
+  /** Messages that some device of `recipient` may still have to get. */
+  outbox: {
+    ordinal: Generated<number>;
+    message_id: MessageId;
+    recipient: UserId;
+    created_at: number;
+    /** At least one device of the recipient has it. */
+    arrived: Bit;
+  };
+  /** One message, one device: its envelope keeps its ID over all retries. */
+  deliveries: { ordinal: number; device_id: DeviceId; envelope_id: MessageId; arrived: Bit };
+  receipts: {
+    recipient: UserId;
+    device_id: DeviceId;
+    message_id: MessageId;
+    state: "delivered" | "read";
+    created_at: number;
+  };
+  seen_envelopes: { envelope_id: MessageId; sent_at: number };
+}
+
+export type Db = Kysely<ProfileDatabase>;
+/** Inside `db.transaction()`; the database itself would wait for the transaction to end. */
+export type Tx = Transaction<ProfileDatabase>;

@@ -1,0 +1,149 @@
+/** Signing up and signing in with handle and password by OPAQUE (RFC 9807): the password never leaves this device. */
+import * as opaque from "@serenity-kit/opaque";
+import type { UserCertificate } from "../../protocol/certificate.ts";
+import { KithError } from "../../protocol/errors.ts";
+import type { DeviceId, Handle } from "../../protocol/identifiers.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import { LOGIN_HTTP } from "../../protocol/login-api.ts";
+import { registrationStatement } from "../../protocol/login-proof.ts";
+import type { Signed } from "../../protocol/signed.ts";
+import { trustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
+import {
+  type AccountKeys,
+  accountKeys,
+  appSignatures,
+  certifies,
+  newAccountSecrets,
+  openVault,
+  sealVault,
+} from "./account-keys.ts";
+import type { Surroundings } from "./client-options.ts";
+import { fromBase64, LoginHttp, type Network, toBase64 } from "./login-http.ts";
+
+export interface Credentials {
+  /** As parseLoginServer returns it. */
+  readonly loginServer: string;
+  readonly handle: Handle;
+  readonly password: string;
+  readonly deviceId: DeviceId;
+  readonly deviceName: string;
+}
+
+export interface Enrolled {
+  readonly network: Network;
+  readonly keys: AccountKeys;
+  readonly certificate: Signed<UserCertificate>;
+}
+
+/**
+ * Makes an account.
+ * @throws KithError `password-weak`, `registration-closed`, `handle-taken`, and those of LoginHttp and the certificate
+ */
+export async function signUp(credentials: Credentials, surroundings: Surroundings): Promise<Enrolled> {
+  const { handle, password, deviceId, deviceName } = credentials;
+  if (password.length < LIMITS.minPasswordLength) {
+    throw new KithError("password-weak", { minimum: LIMITS.minPasswordLength });
+  }
+  requirePasswordSize(password);
+  const { http, network } = await meet(credentials, surroundings);
+  if (network.registration === "closed") throw new KithError("registration-closed");
+
+  const { clientRegistrationState, registrationRequest } = opaque.client.startRegistration({ password });
+  const { response } = await http.post(LOGIN_HTTP.registerStart, { handle, request: registrationRequest });
+  const { registrationRecord, exportKey } = finishRegistration(clientRegistrationState, response, password);
+
+  const keys = accountKeys(newAccountSecrets(surroundings.random));
+  const vault = sealVault(keys, fromBase64Url(exportKey), surroundings.random);
+  const claim = { networkId: network.networkId, handle, vault, deviceId };
+  const proof = appSignatures.sign(
+    registrationStatement({ ...claim, signKey: keys.sign.publicKey, boxKey: keys.box.publicKey }),
+    keys.sign.secretKey,
+  );
+  const { certificate } = await http.post(LOGIN_HTTP.registerFinish, {
+    handle,
+    record: registrationRecord,
+    signKey: toBase64(keys.sign.publicKey),
+    boxKey: toBase64(keys.box.publicKey),
+    keyBinding: toBase64(keys.keyBinding),
+    vault: toBase64(vault),
+    deviceId,
+    deviceName,
+    proof: toBase64(proof),
+  });
+  return { network, keys, certificate: ownCertificate(certificate, keys, credentials, network, surroundings) };
+}
+
+/**
+ * Signs in to an account; its keys come out of the vault.
+ * @throws KithError `wrong-password`, `vault-malformed`, and those of LoginHttp and the certificate
+ */
+export async function signIn(credentials: Credentials, surroundings: Surroundings): Promise<Enrolled> {
+  const { handle, password, deviceId, deviceName } = credentials;
+  requirePasswordSize(password);
+  const { http, network } = await meet(credentials, surroundings);
+
+  const { clientLoginState, startLoginRequest } = opaque.client.startLogin({ password });
+  const { attempt, response } = await http.post(LOGIN_HTTP.loginStart, { handle, request: startLoginRequest });
+  const login = finishLogin(clientLoginState, response, password);
+  if (!login) throw new KithError("wrong-password");
+  const answer = await http.post(LOGIN_HTTP.loginFinish, {
+    attempt,
+    request: login.finishLoginRequest,
+    deviceId,
+    deviceName,
+  });
+  const keys = accountKeys(openVault(fromBase64(answer.vault), fromBase64Url(login.exportKey)));
+  return { network, keys, certificate: ownCertificate(answer.certificate, keys, credentials, network, surroundings) };
+}
+
+async function meet(
+  { loginServer }: Credentials,
+  { fetch, clock }: Surroundings,
+): Promise<{ http: LoginHttp; network: Network }> {
+  await opaque.ready;
+  const http = new LoginHttp(loginServer, fetch, () => clock.now());
+  return { http, network: await http.network() };
+}
+
+/** What the WebAssembly throws says nothing to a person: the server's message did not fit. */
+function finishRegistration(clientRegistrationState: string, registrationResponse: string, password: string) {
+  try {
+    return opaque.client.finishRegistration({ clientRegistrationState, registrationResponse, password });
+  } catch (error) {
+    throw new KithError("malformed", { what: "the login server's answer" }, { cause: error });
+  }
+}
+
+function finishLogin(clientLoginState: string, loginResponse: string, password: string) {
+  try {
+    return opaque.client.finishLogin({ clientLoginState, loginResponse, password });
+  } catch (error) {
+    throw new KithError("malformed", { what: "the login server's answer" }, { cause: error });
+  }
+}
+
+function requirePasswordSize(password: string): void {
+  if (password.length > LIMITS.maxPasswordLength) {
+    throw new KithError("too-large", { what: "a password", limit: `${LIMITS.maxPasswordLength} characters` });
+  }
+}
+
+/** The login server must certify these very keys, this handle and this device, or nothing is kept. */
+function ownCertificate(
+  base64: string,
+  keys: AccountKeys,
+  { handle, deviceId }: Credentials,
+  network: Network,
+  { clock }: Surroundings,
+): Signed<UserCertificate> {
+  const anchor = trustAnchor(network.networkKey, () => clock.now());
+  const certificate = trustUserCertificate(anchor, fromBase64(base64));
+  const { value } = certificate;
+  if (!certifies(value, keys)) throw new KithError("vault-malformed");
+  if (value.handle !== handle || value.deviceId !== deviceId) throw new KithError("certificate-forged");
+  return certificate;
+}
+
+function fromBase64Url(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "base64url"));
+}
