@@ -35,6 +35,7 @@ export const ERRORS = entries({
   "handle-taken": { sentence: "This handle is taken. Choose another one.", retry: false },
   "password-weak": { sentence: "Choose a password of at least {minimum} characters.", retry: false },
   "wrong-password": { sentence: "Handle or password is wrong.", retry: false },
+  "login-attempt-over": { sentence: "Signing in took too long. Try again.", retry: false },
   "registration-closed": { sentence: "This network does not take new members.", retry: false },
   "vault-malformed": { sentence: "The login server returned keys that do not belong to this account.", retry: false },
   "certificate-expired": { sentence: "The certificate has expired. Sign in again.", retry: false },
@@ -74,6 +75,11 @@ export const ERRORS = entries({
   "not-attached": { sentence: "There is no connection to the network yet. Kith keeps trying.", retry: true },
   "login-server-busy": { sentence: "The login server cannot store anything just now. Try again later.", retry: true },
   "enrolment-refused": { sentence: "The login server did not accept this enrolment token.", retry: false },
+
+  // Directory
+  "lease-refused": { sentence: "A registration was refused ({why}).", retry: false },
+  "lease-stale": { sentence: "A newer registration of this device is known.", retry: false },
+  "not-a-holder": { sentence: "This supernode does not keep the record of this user.", retry: false },
 
   // Buddies
   "no-such-user": { sentence: "Nobody here has the handle {handle}.", retry: false },

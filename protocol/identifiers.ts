@@ -60,10 +60,10 @@ export function parseHandle(typed: string): Handle {
 
 /** Raw bytes of one field of a signed structure. */
 export function bytesField(length: number) {
-  return z.instanceof(Uint8Array).refine((value) => value.length === length);
+  return z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length);
 }
 
 /** Bytes up to a limit, as socket.io delivers them. */
 export function bytesUpTo(limit: number) {
-  return z.instanceof(Uint8Array).refine((value) => value.length <= limit);
+  return z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= limit);
 }
