@@ -45,7 +45,7 @@ const Answer = z.union([
 
 /**
  * Answers a method table on one socket. A request of the wrong shape is refused with
- * `malformed`; whatever a handler throws is answered by its code.
+ * `malformed`, one with too many bytes with `too-large`; whatever a handler throws is answered by its code.
  * @param onFault is told of errors that are ours (code `internal`), for the log.
  */
 export function serve<T extends MethodTable>(
@@ -80,12 +80,20 @@ export async function answer(
 ): Promise<Result> {
   const parsed = input.safeParse(received);
   try {
-    if (!parsed.success) throw new KithError("malformed", { what: name });
+    if (!parsed.success) throw refusalOf(parsed.error, name);
     return { ok: true, value: await handler(parsed.data) };
   } catch (thrown) {
     const cause = KithError.from(thrown);
     return { ok: false, error: cause.toWire(), cause };
   }
+}
+
+function refusalOf(error: z.ZodError, name: string): KithError {
+  for (const issue of error.issues) {
+    const limit: unknown = issue.code === "custom" ? issue.params?.limitBytes : undefined;
+    if (typeof limit === "number") return new KithError("too-large", { what: name, limit: `${limit} bytes` });
+  }
+  return new KithError("malformed", { what: name });
 }
 
 export type Caller<T extends MethodTable> = <K extends keyof T & string>(

@@ -45,10 +45,10 @@ export interface RecordStore {
   close(): void;
 }
 
-/** When a record is forgotten: 72 hours after the device was last known to be there. */
-export function forgetAt(record: Pick<LeaseRecord, "lease" | "lastSeenAt">): number {
+/** When a record is forgotten: 72 hours after the device was, or may have been, there last. */
+export function forgetAt(record: LeaseRecord): number {
   const { issuedAt, validityMs } = record.lease.value;
-  return Math.max(record.lastSeenAt, issuedAt + validityMs) + TIMES.leaseMemoryMs;
+  return (record.gone ? record.lastSeenAt : issuedAt + validityMs) + TIMES.leaseMemoryMs;
 }
 
 /** A store in plain memory. */
