@@ -109,7 +109,7 @@ export const LOGIN_HTTP = {
   ),
 } as const;
 
-/** Path of the socket.io endpoint on the login server. */
+/** Path of the socket.io endpoint on the login server; both ends use the parser of wire-parser.ts (login-socket.ts). */
 export const LOGIN_SOCKET_PATH = "/v1/session";
 
 /** How a person stands to another one, as the owner of the list sees it. */
@@ -129,10 +129,16 @@ export const BuddyEntry = z.strictObject({
 });
 export type BuddyEntry = z.infer<typeof BuddyEntry>;
 
+/** Lines of one delta: with their certificates and the longest greetings they fit one frame. */
+export const MAX_DELTA_ENTRIES = 64;
+
 const BuddyDelta = z.strictObject({
-  /** All lines changed after the revision that was asked for, oldest change first. */
-  entries: z.array(BuddyEntry),
+  /** Lines changed after the revision that was asked for, oldest change first. */
+  entries: z.array(BuddyEntry).max(MAX_DELTA_ENTRIES),
+  /** What is known up to here: the `since` of the next request. */
   revision: z.number().int().nonnegative(),
+  /** There are later lines: ask again (a push is followed by the next one by itself). */
+  more: z.boolean(),
 });
 export type BuddyDelta = z.infer<typeof BuddyDelta>;
 

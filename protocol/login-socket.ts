@@ -1,0 +1,21 @@
+/** How a device connects to its session at the login server. For Node processes only (client core, tests). */
+
+import { LIMITS, TIMES } from "./limits.ts";
+import { LOGIN_SOCKET_PATH } from "./login-api.ts";
+import * as wireParser from "./wire-parser.ts";
+
+/**
+ * socket.io-client options for `io(url, options)`: WebSocket only, one connection per call,
+ * one frame per packet. Reconnecting is the caller's (backoff.ts).
+ */
+export function loginSocketOptions() {
+  return {
+    path: LOGIN_SOCKET_PATH,
+    transports: ["websocket"],
+    parser: wireParser,
+    maxPayload: LIMITS.maxFrameBytes,
+    timeout: TIMES.requestTimeoutMs,
+    reconnection: false,
+    forceNew: true,
+  };
+}
