@@ -132,7 +132,7 @@ export type BuddyEntry = z.infer<typeof BuddyEntry>;
 /** Lines of one delta: with their certificates and the longest greetings they fit one frame. */
 export const MAX_DELTA_ENTRIES = 64;
 
-const BuddyDelta = z.strictObject({
+export const BuddyDelta = z.strictObject({
   /** Lines changed after the revision that was asked for, oldest change first. */
   entries: z.array(BuddyEntry).max(MAX_DELTA_ENTRIES),
   /** What is known up to here: the `since` of the next request. */

@@ -1,4 +1,5 @@
 /** What the client core needs from whoever starts it: the desktop app's shell, or a test. */
+import type { Background } from "./background.ts";
 import type { Clock } from "./clock.ts";
 import type { Log } from "./log.ts";
 import type { SystemKeyStore } from "./profile-key.ts";
@@ -43,4 +44,5 @@ export interface Surroundings {
   readonly fetch: typeof fetch;
   readonly times: ClientTimes;
   readonly log: Log;
+  readonly background: Background;
 }

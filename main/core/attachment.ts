@@ -1,0 +1,144 @@
+/** Keeps a home supernode and a warm standby: carries out what protocol/link-machine.ts decides. */
+import { backoffMs } from "../../protocol/backoff.ts";
+import { KithError } from "../../protocol/errors.ts";
+import type { DeviceAddress, SupernodeId } from "../../protocol/identifiers.ts";
+import { type LinkEffect, type LinkEvent, type LinkState, STOPPED, stepLink } from "../../protocol/link-machine.ts";
+import type { UserPresence } from "../../protocol/presence.ts";
+import type { Caller } from "../../protocol/rpc.ts";
+import type { NODE_METHODS } from "../../protocol/supernode-api.ts";
+import type { Surroundings } from "./client-options.ts";
+import type { HostCache } from "./host-cache.ts";
+import { uniform } from "./randomness.ts";
+import { type LinkIdentity, openSupernodeLink, type SupernodeLink } from "./supernode-link.ts";
+
+export interface AttachmentListener {
+  /** A home is there, or another one than before: the lease has to be registered there. */
+  atHome(link: SupernodeLink): void;
+  homeless(): void;
+  deliver(from: DeviceAddress, envelope: Uint8Array): Promise<void>;
+  /** From the home only. */
+  presence(presence: UserPresence): void;
+}
+
+/** So many supernodes are tried before the back-off; with more, an outage would become a storm. */
+const TRIES_PER_ATTEMPT = 3;
+
+export class Attachment {
+  readonly #identity: LinkIdentity;
+  readonly #hosts: HostCache;
+  readonly #surroundings: Surroundings;
+  readonly #listener: AttachmentListener;
+  readonly #links = new Map<SupernodeId, SupernodeLink>();
+  #state: LinkState = STOPPED;
+  #cancelTimer: (() => void) | null = null;
+  #trouble: KithError | null = null;
+
+  constructor(identity: LinkIdentity, hosts: HostCache, surroundings: Surroundings, listener: AttachmentListener) {
+    this.#identity = identity;
+    this.#hosts = hosts;
+    this.#surroundings = surroundings;
+    this.#listener = listener;
+  }
+
+  start(): void {
+    this.#step({ type: "start" });
+  }
+
+  stop(): void {
+    this.#step({ type: "stop" });
+  }
+
+  get home(): SupernodeLink | null {
+    return this.#state.phase === "attached" ? (this.#links.get(this.#state.home) ?? null) : null;
+  }
+
+  get standby(): SupernodeLink | null {
+    if (this.#state.phase !== "attached" || this.#state.standby.phase !== "ready") return null;
+    return this.#links.get(this.#state.standby.supernodeId) ?? null;
+  }
+
+  /** Why the latest attempt to attach has failed; null once it has not. */
+  get trouble(): KithError | null {
+    return this.home ? null : this.#trouble;
+  }
+
+  /** Asks the home supernode. @throws KithError `not-attached`, and those of the request */
+  readonly request: Caller<typeof NODE_METHODS> = (name, input) => {
+    const { home } = this;
+    if (!home) return Promise.reject(new KithError("not-attached"));
+    return home.request(name, input);
+  };
+
+  #step(event: LinkEvent): void {
+    const { state, effects } = stepLink(this.#state, event);
+    this.#state = state;
+    for (const effect of effects) this.#carryOut(effect);
+  }
+
+  #carryOut(effect: LinkEffect): void {
+    switch (effect.type) {
+      case "open":
+        void this.#open(effect.except);
+        return;
+      case "close":
+        this.#links.get(effect.supernodeId)?.close();
+        this.#links.delete(effect.supernodeId);
+        return;
+      case "home": {
+        const link = this.#links.get(effect.supernodeId);
+        if (link) this.#listener.atHome(link);
+        return;
+      }
+      case "homeless":
+        this.#listener.homeless();
+        return;
+      case "start-timer": {
+        const { clock, random } = this.#surroundings;
+        const waitMs = backoffMs(effect.attempt, uniform(random));
+        this.#cancelTimer = clock.after(waitMs, () => this.#step({ type: "timer" }));
+        return;
+      }
+      case "stop-timer":
+        this.#cancelTimer?.();
+        return;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  async #open(except: SupernodeId | null): Promise<void> {
+    const { clock, random, log, background } = this.#surroundings;
+    const candidates = this.#hosts.candidates(clock.now(), except).slice(0, TRIES_PER_ATTEMPT);
+    this.#trouble ??= candidates.length === 0 ? new KithError("supernode-unreachable") : null;
+    for (const target of candidates) {
+      if (this.#state.phase === "stopped") return;
+      const id = target.supernodeId;
+      try {
+        const link = await openSupernodeLink(target, this.#identity, this.#listenerOf(id), random, log);
+        this.#trouble = null;
+        this.#links.set(id, link);
+        background.run("host cache", this.#hosts.succeeded(id, link.roundTripMs, clock.now()));
+        return this.#step({ type: "opened", supernodeId: id });
+      } catch (error) {
+        this.#trouble = KithError.from(error);
+        log.warn("supernode refused or out of reach", { code: this.#trouble.code, cause: this.#trouble.cause });
+        background.run("host cache", this.#hosts.failed(id));
+      }
+    }
+    this.#step({ type: "open-failed" });
+  }
+
+  #listenerOf(supernodeId: SupernodeId) {
+    return {
+      deliver: (from: DeviceAddress, envelope: Uint8Array) => this.#listener.deliver(from, envelope),
+      presence: (presence: UserPresence) => {
+        if (this.home?.supernodeId === supernodeId) this.#listener.presence(presence);
+      },
+      goAway: () => this.#step({ type: "leaving", supernodeId }),
+      closed: () => {
+        this.#links.delete(supernodeId);
+        this.#step({ type: "lost", supernodeId });
+      },
+    };
+  }
+}

@@ -1,0 +1,187 @@
+/** The session with the login server: buddy list and its pushes, certificate renewal, news of the supernode list. */
+import type { Socket } from "socket.io-client";
+import { backoffMs } from "../../protocol/backoff.ts";
+import { equalBytes } from "../../protocol/bytes.ts";
+import { KithError } from "../../protocol/errors.ts";
+import type { DeviceId } from "../../protocol/identifiers.ts";
+import { TIMES } from "../../protocol/limits.ts";
+import { type BuddyDelta, LOGIN_METHODS, LOGIN_PUSHES } from "../../protocol/login-api.ts";
+import { loginSessionStatement } from "../../protocol/login-proof.ts";
+import { loginSocketOptions } from "../../protocol/login-socket.ts";
+import { type Caller, caller } from "../../protocol/rpc.ts";
+import { type AccountKeys, appSignatures } from "./account-keys.ts";
+import { openChallengedSocket } from "./challenged-socket.ts";
+import type { Surroundings } from "./client-options.ts";
+import { LoginHttp, type Network } from "./login-http.ts";
+import { uniform } from "./randomness.ts";
+
+export interface LoginIdentity {
+  readonly loginServer: string;
+  readonly network: Pick<Network, "networkId" | "networkKey">;
+  readonly deviceId: DeviceId;
+  readonly keys: AccountKeys;
+  certificate(): Uint8Array;
+}
+
+export interface LoginListener {
+  /** The session is open: time to synchronise. Failing here closes it. */
+  opened(): Promise<void>;
+  /** The server answers again, or no longer. */
+  changed(): void;
+  renewed(certificate: Uint8Array): Promise<void>;
+  buddies(delta: BuddyDelta): void;
+  /** The supernode list has a new revision. */
+  supernodes(revision: number): void;
+  signedOut(): void;
+}
+
+export class LoginSession {
+  readonly #identity: LoginIdentity;
+  readonly #surroundings: Surroundings;
+  readonly #listener: LoginListener;
+  readonly #http: LoginHttp;
+  #state: { phase: "stopped" } | { phase: "closed" } | { phase: "open"; socket: Socket } = { phase: "stopped" };
+  #attempt = 0;
+  #cancelTimer: () => void = () => {};
+  #trouble: KithError | null = null;
+
+  constructor(identity: LoginIdentity, surroundings: Surroundings, listener: LoginListener) {
+    this.#identity = identity;
+    this.#surroundings = surroundings;
+    this.#listener = listener;
+    this.#http = new LoginHttp(identity.loginServer, surroundings.fetch, () => surroundings.clock.now());
+  }
+
+  start(): void {
+    if (this.#state.phase !== "stopped") return;
+    this.#state = { phase: "closed" };
+    this.#surroundings.background.run("login session", this.#connect());
+  }
+
+  stop(): void {
+    const before = this.#state;
+    this.#state = { phase: "stopped" };
+    this.#cancelTimer();
+    if (before.phase === "open") before.socket.disconnect();
+  }
+
+  get open(): boolean {
+    return this.#state.phase === "open";
+  }
+
+  get #stopped(): boolean {
+    return this.#state.phase === "stopped";
+  }
+
+  /** Why the latest attempt has failed; null while the session is open. */
+  get trouble(): KithError | null {
+    return this.open ? null : this.#trouble;
+  }
+
+  /** @throws KithError `login-server-unreachable`, or the code that the server answered */
+  readonly request: Caller<typeof LOGIN_METHODS> = async (name, input) => {
+    if (this.#state.phase !== "open") throw this.#unreachable();
+    return caller(this.#state.socket, LOGIN_METHODS)(name, input);
+  };
+
+  /** The signed supernode list, not yet checked. */
+  supernodeList(): Promise<Uint8Array> {
+    return this.#http.supernodes();
+  }
+
+  async #connect(): Promise<void> {
+    try {
+      await this.#requireSameNetwork();
+      await this.#openSession();
+      this.#attempt = 0;
+      this.#trouble = null;
+    } catch (thrown) {
+      const error = KithError.from(thrown);
+      this.#trouble = error;
+      if (error.code === "signed-out-elsewhere") return this.#signedOut();
+      this.#surroundings.log.warn("login session", { code: error.code, cause: error.cause });
+      this.#retryLater();
+    }
+    if (!this.#stopped) this.#listener.changed();
+  }
+
+  /** Asked before anything else is sent: another key at the same address is another network. */
+  async #requireSameNetwork(): Promise<void> {
+    const { networkKey } = await this.#http.network();
+    if (!equalBytes(networkKey, this.#identity.network.networkKey)) throw new KithError("network-changed");
+  }
+
+  async #openSession(): Promise<void> {
+    const { socket, challenge } = await this.#connectSocket();
+    if (this.#stopped) return void socket.disconnect();
+    this.#listen(socket);
+    const { network, deviceId, keys } = this.#identity;
+    const proof = appSignatures.sign(
+      loginSessionStatement(network.networkId, challenge.nonce, deviceId),
+      keys.sign.secretKey,
+    );
+    try {
+      const request = caller(socket, LOGIN_METHODS);
+      const { certificate } = await request("open", { certificate: this.#identity.certificate(), proof });
+      if (certificate.length > 0) await this.#listener.renewed(certificate);
+      if (this.#stopped) return void socket.disconnect();
+      this.#state = { phase: "open", socket };
+      await this.#listener.opened();
+      if (!socket.connected) throw this.#unreachable();
+    } catch (error) {
+      if (this.open) this.#state = { phase: "closed" };
+      socket.off();
+      socket.disconnect();
+      throw error;
+    }
+  }
+
+  async #connectSocket() {
+    try {
+      const { loginServer } = this.#identity;
+      return await openChallengedSocket(
+        loginServer,
+        loginSocketOptions(),
+        LOGIN_PUSHES.challenge,
+        TIMES.requestTimeoutMs,
+      );
+    } catch (error) {
+      throw error instanceof KithError && error.code !== "timeout" ? error : this.#unreachable(error);
+    }
+  }
+
+  #listen(socket: Socket): void {
+    socket.on("buddies", (received: unknown) => {
+      const delta = LOGIN_PUSHES.buddies.safeParse(received);
+      if (delta.success) this.#listener.buddies(delta.data);
+    });
+    socket.on("supernodes", (received: unknown) => {
+      const news = LOGIN_PUSHES.supernodes.safeParse(received);
+      if (news.success) this.#listener.supernodes(news.data.revision);
+    });
+    socket.on("signedOut", () => this.#signedOut());
+    socket.on("disconnect", () => {
+      if (this.#state.phase !== "open" || this.#state.socket !== socket) return;
+      this.#state = { phase: "closed" };
+      this.#trouble = this.#unreachable();
+      this.#retryLater();
+      this.#listener.changed();
+    });
+  }
+
+  #signedOut(): void {
+    this.stop();
+    this.#listener.signedOut();
+  }
+
+  #retryLater(): void {
+    if (this.#stopped) return;
+    const { clock, random, background } = this.#surroundings;
+    const waitMs = backoffMs(this.#attempt++, uniform(random));
+    this.#cancelTimer = clock.after(waitMs, () => background.run("login session", this.#connect()));
+  }
+
+  #unreachable(cause?: unknown): KithError {
+    return new KithError("login-server-unreachable", { address: this.#identity.loginServer }, { cause });
+  }
+}

@@ -1,0 +1,145 @@
+/** One attached connection to one supernode: both sides have proved their keys. */
+import type { Socket } from "socket.io-client";
+import { requireAttachAnswer, requireProtocolVersion, signAttach } from "../../protocol/attach-proof.ts";
+import { equalBytes } from "../../protocol/bytes.ts";
+import type { SupernodeCertificate } from "../../protocol/certificate.ts";
+import { KithError } from "../../protocol/errors.ts";
+import type { DeviceAddress, InboxId, SupernodeId } from "../../protocol/identifiers.ts";
+import { PROTOCOL_VERSION, TIMES } from "../../protocol/limits.ts";
+import { supernodeSocketOptions, supernodeUrl } from "../../protocol/pinned-tls.ts";
+import type { UserPresence } from "../../protocol/presence.ts";
+import { type Caller, caller, serve } from "../../protocol/rpc.ts";
+import { Challenge, DELIVERY_METHODS, NODE_METHODS, NODE_PUSHES } from "../../protocol/supernode-api.ts";
+import { type TrustAnchor, trustSupernodeCertificate } from "../../protocol/trust.ts";
+import { openChallengedSocket } from "./challenged-socket.ts";
+import type { RandomBytes } from "./client-options.ts";
+import type { Log } from "./log.ts";
+
+export interface SupernodeLink {
+  readonly supernodeId: SupernodeId;
+  /** Where this supernode takes envelopes for us. */
+  readonly inbox: InboxId;
+  readonly roundTripMs: number;
+  readonly request: Caller<typeof NODE_METHODS>;
+  close(): void;
+}
+
+export interface LinkListener {
+  /** Resolves once the envelope is stored or dropped. */
+  deliver(from: DeviceAddress, envelope: Uint8Array): Promise<void>;
+  presence(presence: UserPresence): void;
+  goAway(): void;
+  /** The other side or the network has closed it. */
+  closed(): void;
+}
+
+/** Who attaches. The certificate is asked for at every attempt, since it is renewed now and then. */
+export interface LinkIdentity {
+  readonly anchor: TrustAnchor;
+  readonly signSecret: Uint8Array;
+  certificate(): Uint8Array;
+}
+
+/**
+ * Attaches to a supernode.
+ * @param target from the signed list or the host cache
+ * @throws KithError `supernode-unreachable`, `supernode-untrusted`, `supernode-busy`, `protocol-version`,
+ *   or the code that the supernode refused with
+ */
+export async function openSupernodeLink(
+  target: SupernodeCertificate,
+  identity: LinkIdentity,
+  listener: LinkListener,
+  random: RandomBytes,
+  log: Log,
+): Promise<SupernodeLink> {
+  const { socket, challenge } = await connect(target);
+  try {
+    const supernode = requireTarget(target, identity.anchor, challenge);
+    const nonce = random(32);
+    const claim = {
+      challengeNonce: challenge.nonce,
+      nonce,
+      supernodeId: supernode.supernodeId,
+      tlsFingerprint: target.tlsFingerprint,
+    };
+    const request = caller(socket, NODE_METHODS);
+    listen(socket, listener, log);
+    const startedAt = performance.now();
+    const { proof, inbox } = await request("attach", {
+      protocolVersion: PROTOCOL_VERSION,
+      certificate: identity.certificate(),
+      nonce,
+      proof: signAttach(claim, identity.signSecret),
+    });
+    const roundTripMs = performance.now() - startedAt;
+    requireAnswer(claim, proof, supernode.signKey);
+    socket.on("disconnect", () => listener.closed());
+    if (!socket.connected) throw new KithError("supernode-unreachable");
+    return { supernodeId: supernode.supernodeId, inbox, roundTripMs, request, close: () => close(socket) };
+  } catch (error) {
+    close(socket);
+    throw error;
+  }
+}
+
+async function connect(target: SupernodeCertificate) {
+  try {
+    return await openChallengedSocket(
+      supernodeUrl(target),
+      supernodeSocketOptions(target),
+      Challenge,
+      TIMES.attachTimeoutMs,
+    );
+  } catch (error) {
+    if (error instanceof KithError && error.code !== "timeout") throw error;
+    throw new KithError("supernode-unreachable", {}, { cause: error });
+  }
+}
+
+/** Its own certificate may be newer than ours of it, but must be of the same supernode and the same TLS key. */
+function requireTarget(target: SupernodeCertificate, anchor: TrustAnchor, challenge: Challenge): SupernodeCertificate {
+  requireProtocolVersion(challenge.protocolVersion, "The supernode");
+  const value = trusted(anchor, challenge.certificate);
+  const same = value.supernodeId === target.supernodeId && equalBytes(value.tlsFingerprint, target.tlsFingerprint);
+  if (!same) throw new KithError("supernode-untrusted");
+  return value;
+}
+
+/** A wrong clock is our own trouble; everything else is the supernode's. */
+function trusted(anchor: TrustAnchor, certificate: Uint8Array): SupernodeCertificate {
+  try {
+    return trustSupernodeCertificate(anchor, certificate).value;
+  } catch (error) {
+    if (error instanceof KithError && error.code === "clock-skew") throw error;
+    throw new KithError("supernode-untrusted", {}, { cause: error });
+  }
+}
+
+function requireAnswer(claim: Parameters<typeof requireAttachAnswer>[0], proof: Uint8Array, signKey: Uint8Array): void {
+  try {
+    requireAttachAnswer(claim, proof, signKey);
+  } catch (error) {
+    throw new KithError("supernode-untrusted", {}, { cause: error });
+  }
+}
+
+function listen(socket: Socket, listener: LinkListener, log: Log): void {
+  const fault = (what: string, error: KithError) => log.error("supernode link", { what, cause: error.cause });
+  const deliver = async ({ from, envelope }: { from: DeviceAddress; envelope: Uint8Array }) => {
+    await listener.deliver(from, envelope);
+    return {};
+  };
+  serve(socket, DELIVERY_METHODS, { deliver }, fault);
+  socket.on("presence", (received: unknown) => {
+    const presence = NODE_PUSHES.presence.safeParse(received);
+    if (presence.success) listener.presence(presence.data);
+    else log.warn("supernode sent a malformed presence");
+  });
+  socket.on("goAway", () => listener.goAway());
+}
+
+function close(socket: Socket): void {
+  socket.off("disconnect");
+  socket.disconnect();
+}

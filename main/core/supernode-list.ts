@@ -1,0 +1,60 @@
+/** The signed list of supernodes: fetched when it is new, kept for the time when the login server is down. */
+import { KithError } from "../../protocol/errors.ts";
+import { type TrustAnchor, trustSupernodeList } from "../../protocol/trust.ts";
+import type { Surroundings } from "./client-options.ts";
+import { bytesOf } from "./database.ts";
+import type { Db } from "./database-schema.ts";
+import type { HostCache } from "./host-cache.ts";
+
+export class SupernodeListKeeper {
+  readonly #db: Db;
+  readonly #anchor: TrustAnchor;
+  readonly #hosts: HostCache;
+  readonly #surroundings: Surroundings;
+  #revision = -1;
+  #expiresAt = 0;
+
+  constructor(db: Db, anchor: TrustAnchor, hosts: HostCache, surroundings: Surroundings) {
+    this.#db = db;
+    this.#anchor = anchor;
+    this.#hosts = hosts;
+    this.#surroundings = surroundings;
+  }
+
+  async load(): Promise<void> {
+    const row = await this.#db.selectFrom("supernode_list").selectAll().executeTakeFirst();
+    if (!row) return;
+    try {
+      const { value } = trustSupernodeList(this.#anchor, bytesOf(row.bytes));
+      this.#revision = value.revision;
+      this.#expiresAt = value.expiresAt;
+      await this.#hosts.adopt(value.supernodes);
+    } catch (error) {
+      // Run out: the host cache's own entries are checked one by one when they are used.
+      this.#surroundings.log.info("stored supernode list not used", { code: KithError.from(error).code });
+    }
+  }
+
+  /** Whether a list of this revision would tell anything; without one, whether ours is stale. */
+  wants(revision: number | null): boolean {
+    return revision === null ? this.#expiresAt <= this.#surroundings.clock.now() : revision > this.#revision;
+  }
+
+  /** Takes over a list that was fetched. A lower revision never replaces a higher one. Errors as trustSupernodeList. */
+  async take(bytes: Uint8Array): Promise<void> {
+    const { value } = trustSupernodeList(this.#anchor, bytes);
+    const stale = this.#expiresAt <= this.#surroundings.clock.now();
+    if (value.revision < this.#revision && !stale) return;
+    const isNews = value.revision !== this.#revision || stale;
+    this.#revision = value.revision;
+    this.#expiresAt = value.expiresAt;
+    if (!isNews) return;
+    const row = { revision: value.revision, bytes };
+    await this.#db
+      .insertInto("supernode_list")
+      .values({ id: 1, ...row })
+      .onConflict((conflict) => conflict.column("id").doUpdateSet(row))
+      .execute();
+    await this.#hosts.adopt(value.supernodes);
+  }
+}
