@@ -1,0 +1,189 @@
+/** Buddy lists: one per account, with a revision; every change is made on both sides at once. */
+import type { Kysely, Transaction } from "kysely";
+import type { z } from "zod";
+import { KithError } from "../protocol/errors.ts";
+import type { Handle, UserId } from "../protocol/identifiers.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { type BuddyEntry, type LOGIN_PUSHES, MAX_DELTA_ENTRIES } from "../protocol/login-api.ts";
+import { type BuddyAction, type BuddyState, buddyOutcome } from "./buddy-rules.ts";
+import type { Schema } from "./storage/schema.ts";
+
+export type BuddyDelta = z.infer<typeof LOGIN_PUSHES.buddies>;
+
+interface BuddyListParts {
+  readonly db: Kysely<Schema>;
+  /** Told after the change is stored, once for each list that has changed. */
+  changed(owner: UserId): void;
+}
+
+interface Side {
+  readonly owner: UserId;
+  readonly peer: UserId;
+  readonly state: BuddyState;
+}
+
+export class BuddyLists {
+  readonly #parts: BuddyListParts;
+
+  constructor(parts: BuddyListParts) {
+    this.#parts = parts;
+  }
+
+  /** The revision of the newest change. @throws KithError `signed-out-elsewhere` if the account is gone */
+  async revision(owner: UserId): Promise<number> {
+    const account = await this.#parts.db
+      .selectFrom("accounts")
+      .select("buddy_revision")
+      .where("user_id", "=", owner)
+      .executeTakeFirst();
+    if (!account) throw new KithError("signed-out-elsewhere");
+    return account.buddy_revision;
+  }
+
+  /**
+   * The next lines that have changed after `since`, oldest change first; removed lines too.
+   * A device that knows more than this server, which then was restored from a backup, gets all of it again.
+   */
+  async delta(owner: UserId, since: number): Promise<BuddyDelta> {
+    // The revision first: a change in between comes once more with the next delta, but is never missed.
+    const newest = await this.revision(owner);
+    const entries = await linesOf(this.#parts.db, owner)
+      .where("revision", ">", since > newest ? 0 : since)
+      .orderBy("revision")
+      .limit(MAX_DELTA_ENTRIES)
+      .execute();
+    const last = entries.at(-1)?.revision ?? newest;
+    return { entries, revision: last, more: last < newest };
+  }
+
+  /** @throws KithError `no-such-user`, `buddy-is-self`, `already-requested`, `already-buddies`, `too-large` */
+  async request(owner: UserId, handle: Handle, greeting: string): Promise<BuddyEntry> {
+    const peer = await this.#parts.db
+      .selectFrom("accounts")
+      .select("user_id")
+      .where("handle", "=", handle)
+      .executeTakeFirst();
+    if (!peer) throw new KithError("no-such-user", { handle });
+    return this.#requireEntry(await this.#act("request", owner, peer.user_id, greeting));
+  }
+
+  /** Accepting once more answers the same. @throws KithError `no-such-request` */
+  async accept(owner: UserId, peer: UserId): Promise<BuddyEntry> {
+    return this.#requireEntry(await this.#act("accept", owner, peer));
+  }
+
+  /** Declining once more is no error. @throws KithError `no-such-request` */
+  async decline(owner: UserId, peer: UserId): Promise<void> {
+    await this.#act("decline", owner, peer);
+  }
+
+  /** Ends whatever there is between the two: friendship or an open request of either side. */
+  async remove(owner: UserId, peer: UserId): Promise<void> {
+    await this.#act("remove", owner, peer);
+  }
+
+  async #act(action: BuddyAction, owner: UserId, peer: UserId, greeting = ""): Promise<BuddyEntry | undefined> {
+    if (owner === peer) throw new KithError("buddy-is-self");
+    const { db, changed } = this.#parts;
+    const result = await db.transaction().execute(async (transaction) => {
+      await lockLists(transaction, [owner, peer]);
+      const line = await linesOf(transaction, owner).where("peer_id", "=", peer).executeTakeFirst();
+      const outcome = buddyOutcome(action, line?.state ?? null);
+      if (outcome.kind === "refused") throw new KithError(outcome.code);
+      if (outcome.kind === "unchanged") return { entry: line, changed: false };
+      const mine = { owner, peer, state: outcome.mine };
+      const theirs = { owner: peer, peer: owner, state: outcome.theirs };
+      if (mine.state === "asked-by-me") await requireRoom(transaction, mine, theirs);
+      const shown = mine.state === "asked-by-me" ? greeting : "";
+      await writeLine(transaction, mine, shown);
+      await writeLine(transaction, theirs, shown);
+      const entry = await linesOf(transaction, owner).where("peer_id", "=", peer).executeTakeFirst();
+      return { entry, changed: true };
+    });
+    if (result.changed) {
+      changed(owner);
+      changed(peer);
+    }
+    return result.entry;
+  }
+
+  #requireEntry(entry: BuddyEntry | undefined): BuddyEntry {
+    if (!entry) throw new KithError("no-such-request");
+    return entry;
+  }
+}
+
+function linesOf(db: Kysely<Schema>, owner: UserId) {
+  return db
+    .selectFrom("buddy_lines")
+    .innerJoin("accounts", "accounts.user_id", "buddy_lines.peer_id")
+    .select([
+      "buddy_lines.peer_id as userId",
+      "accounts.handle",
+      "buddy_lines.state",
+      "buddy_lines.greeting",
+      "accounts.certificate",
+      "buddy_lines.revision",
+    ])
+    .where("buddy_lines.owner_id", "=", owner);
+}
+
+/**
+ * Takes the row locks of both accounts in one order, so that with a database of several
+ * connections two actions between the same two people follow each other and never deadlock.
+ */
+async function lockLists(transaction: Transaction<Schema>, owners: readonly UserId[]): Promise<void> {
+  for (const owner of [...owners].sort()) {
+    const locked = await transaction
+      .updateTable("accounts")
+      .set((row) => ({ buddy_revision: row.ref("buddy_revision") }))
+      .where("user_id", "=", owner)
+      .returning("user_id")
+      .executeTakeFirst();
+    if (!locked) throw new KithError("no-such-request");
+  }
+}
+
+async function writeLine(transaction: Transaction<Schema>, side: Side, greeting: string): Promise<void> {
+  const { buddy_revision: revision } = await transaction
+    .updateTable("accounts")
+    .set((row) => ({ buddy_revision: row("buddy_revision", "+", 1) }))
+    .where("user_id", "=", side.owner)
+    .returning("buddy_revision")
+    .executeTakeFirstOrThrow();
+  const line = { state: side.state, greeting, revision };
+  await transaction
+    .insertInto("buddy_lines")
+    .values({ owner_id: side.owner, peer_id: side.peer, ...line })
+    .onConflict((conflict) => conflict.columns(["owner_id", "peer_id"]).doUpdateSet(line))
+    .execute();
+}
+
+async function requireRoom(transaction: Transaction<Schema>, mine: Side, theirs: Side): Promise<void> {
+  const own = await countLines(transaction, mine.owner);
+  const other = await countLines(transaction, theirs.owner);
+  requireBelow("A buddy list", own.all, LIMITS.maxBuddies, "people");
+  requireBelow("The other one's buddy list", other.all, LIMITS.maxBuddies, "people");
+  requireBelow("The list of your open requests", own["asked-by-me"], LIMITS.maxRequestsSent, "people");
+  requireBelow("The other one's list of requests", other["asks-me"], LIMITS.maxRequestsReceived, "people");
+}
+
+async function countLines(transaction: Transaction<Schema>, owner: UserId) {
+  const rows = await transaction
+    .selectFrom("buddy_lines")
+    .select(["state", (query) => query.fn.countAll<number>().as("lines")])
+    .where("owner_id", "=", owner)
+    .where("state", "!=", "removed")
+    .groupBy("state")
+    .execute();
+  const counts = { buddy: 0, "asked-by-me": 0, "asks-me": 0, removed: 0, all: 0 };
+  for (const { state, lines } of rows) {
+    counts[state] = Number(lines);
+    counts.all += Number(lines);
+  }
+  return counts;
+}
+
+function requireBelow(what: string, count: number, limit: number, unit: string): void {
+  if (count >= limit) throw new KithError("too-large", { what, limit: `${limit} ${unit}` });
+}

@@ -1,0 +1,122 @@
+/** Enrolment: how a supernode joins the network, with the token that its operator was given. */
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Kysely } from "kysely";
+import type { z } from "zod";
+import { equalBytes, toHex } from "../protocol/bytes.ts";
+import { HOST_PATTERN, TLS_FINGERPRINT_BYTES } from "../protocol/certificate.ts";
+import { KithError } from "../protocol/errors.ts";
+import { SIGN_KEY_BYTES, SIGNATURE_BYTES, SUPERNODE_ID_BYTES, SupernodeId } from "../protocol/identifiers.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { LOGIN_HTTP } from "../protocol/login-api.ts";
+import { enrolmentStatement } from "../protocol/login-proof.ts";
+import { nodeSignatures } from "../protocol/node-crypto.ts";
+import { type CertificateAuthority, isPastHalfLife } from "./certificate-authority.ts";
+import { exactBytes } from "./exact-bytes.ts";
+import type { Schema } from "./storage/schema.ts";
+import { nextCertificateSerial } from "./storage/serial.ts";
+
+type EnrolRequest = z.infer<typeof LOGIN_HTTP.enrol.input>;
+
+interface EnrolmentParts {
+  readonly db: Kysely<Schema>;
+  readonly authority: CertificateAuthority;
+  readonly token: string;
+  now(): number;
+}
+
+/** What a supernode proved to be. */
+interface Candidate {
+  readonly signKey: Uint8Array;
+  readonly tlsFingerprint: Uint8Array;
+  readonly host: string;
+  readonly port: number;
+}
+
+export class Enrolment {
+  readonly #parts: EnrolmentParts;
+
+  constructor(parts: EnrolmentParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Certifies a supernode. Its ID is drawn once and kept for its signing key; a new address
+   * or TLS certificate, or a certificate past half-life, makes a new certificate.
+   * @throws KithError `enrolment-refused`, `malformed`, `signature-invalid`, `too-large`
+   */
+  async enrol(request: EnrolRequest): Promise<{ certificate: Uint8Array; changed: boolean }> {
+    if (!sameToken(request.token, this.#parts.token)) throw new KithError("enrolment-refused");
+    const candidate = this.#requireProof(request);
+    return this.#parts.db.transaction().execute(async (transaction) => {
+      const known = await transaction
+        .selectFrom("supernodes")
+        .selectAll()
+        .where("sign_key", "=", candidate.signKey)
+        .executeTakeFirst();
+      const now = this.#parts.now();
+      if (
+        known &&
+        known.host === candidate.host &&
+        known.port === candidate.port &&
+        equalBytes(known.tls_fingerprint, candidate.tlsFingerprint) &&
+        !isPastHalfLife({ issuedAt: known.issued_at, expiresAt: known.expires_at }, now)
+      ) {
+        return { certificate: known.certificate, changed: false };
+      }
+      if (!known) await requireRoom(transaction, now);
+      const supernodeId = known?.supernode_id ?? SupernodeId.parse(toHex(randomBytes(SUPERNODE_ID_BYTES)));
+      const certificate = await this.#certify(transaction, supernodeId, candidate);
+      return { certificate, changed: true };
+    });
+  }
+
+  #requireProof(request: EnrolRequest): Candidate {
+    const { host, port } = request;
+    const signKey = exactBytes(request.signKey, SIGN_KEY_BYTES, "signKey");
+    const tlsFingerprint = exactBytes(request.tlsFingerprint, TLS_FINGERPRINT_BYTES, "tlsFingerprint");
+    const proof = exactBytes(request.proof, SIGNATURE_BYTES, "proof");
+    if (!HOST_PATTERN.test(host)) throw new KithError("malformed", { what: "host" });
+    const candidate = { signKey, tlsFingerprint, host, port };
+    const claim = { ...candidate, networkId: this.#parts.authority.networkId };
+    if (!nodeSignatures.verify(enrolmentStatement(claim), proof, signKey)) {
+      throw new KithError("signature-invalid", { what: "enrolment" });
+    }
+    return candidate;
+  }
+
+  async #certify(db: Kysely<Schema>, supernodeId: SupernodeId, candidate: Candidate): Promise<Uint8Array> {
+    const serial = await nextCertificateSerial(db);
+    const issued = this.#parts.authority.issueSupernode({ ...candidate, supernodeId, serial });
+    const row = {
+      tls_fingerprint: candidate.tlsFingerprint,
+      host: candidate.host,
+      port: candidate.port,
+      certificate: issued.bytes,
+      issued_at: issued.issuedAt,
+      expires_at: issued.expiresAt,
+    };
+    await db
+      .insertInto("supernodes")
+      .values({ supernode_id: supernodeId, sign_key: candidate.signKey, ...row })
+      .onConflict((conflict) => conflict.column("supernode_id").doUpdateSet(row))
+      .execute();
+    return issued.bytes;
+  }
+}
+
+async function requireRoom(db: Kysely<Schema>, now: number): Promise<void> {
+  const { listed } = await db
+    .selectFrom("supernodes")
+    .select((query) => query.fn.countAll<number>().as("listed"))
+    .where("expires_at", ">", now)
+    .executeTakeFirstOrThrow();
+  if (Number(listed) >= LIMITS.maxSupernodes) {
+    throw new KithError("too-large", { what: "The supernode list", limit: `${LIMITS.maxSupernodes} entries` });
+  }
+}
+
+/** Compares digests, so that the time tells neither a matching beginning nor the length. */
+function sameToken(given: string, expected: string): boolean {
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(given), digest(expected));
+}

@@ -1,0 +1,22 @@
+/** The HTTP status that fits an error code, RFC 9110 section 15. */
+import type { ErrorCode } from "../protocol/errors.ts";
+
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  "wrong-password": 401,
+  "registration-closed": 403,
+  "enrolment-refused": 403,
+  "signature-invalid": 403,
+  "certificate-forged": 403,
+  "unknown-method": 404,
+  "handle-taken": 409,
+  "login-attempt-over": 410,
+  "too-large": 413,
+  "rate-limited": 429,
+  internal: 500,
+  "login-server-busy": 503,
+};
+const BAD_REQUEST = 400;
+
+export function statusOf(code: ErrorCode): number {
+  return STATUS[code] ?? BAD_REQUEST;
+}

@@ -1,0 +1,82 @@
+/** Signing in with handle and password: OPAQUE login (RFC 9807 section 6). The password never gets here. */
+import { randomBytes } from "node:crypto";
+import * as opaque from "@serenity-kit/opaque";
+import type { Kysely } from "kysely";
+import { KithError } from "../protocol/errors.ts";
+import type { Handle } from "../protocol/identifiers.ts";
+import type { Device, Devices, SignedInDevice } from "./devices.ts";
+import { LoginAttempts } from "./login-attempts.ts";
+import { fromOpaque } from "./opaque-message.ts";
+import type { Schema } from "./storage/schema.ts";
+
+interface LoginParts {
+  readonly db: Kysely<Schema>;
+  readonly devices: Devices;
+  readonly opaqueSetup: string;
+  now(): number;
+}
+
+export class Login {
+  readonly #parts: LoginParts;
+  readonly #attempts: LoginAttempts;
+
+  constructor(parts: LoginParts) {
+    this.#parts = parts;
+    this.#attempts = new LoginAttempts(parts.now);
+  }
+
+  /**
+   * Answers for a handle that nobody has as it does for one that somebody has, in shape and
+   * in work (RFC 9807 section 6.3.2.2): only the finish tells, in the words of a wrong password.
+   * @throws KithError `malformed`
+   */
+  async start(handle: Handle, request: string): Promise<{ attempt: string; response: string }> {
+    const account = await this.#parts.db
+      .selectFrom("accounts")
+      .select("opaque_record")
+      .where("handle", "=", handle)
+      .executeTakeFirst();
+    const { serverLoginState, loginResponse } = fromOpaque("login request", () =>
+      opaque.server.startLogin({
+        serverSetup: this.#parts.opaqueSetup,
+        userIdentifier: handle,
+        registrationRecord: account?.opaque_record ?? null,
+        startLoginRequest: request,
+      }),
+    );
+    const attempt = randomBytes(24).toString("base64url");
+    this.#attempts.add(attempt, { handle, serverLoginState });
+    return { attempt, response: loginResponse };
+  }
+
+  /** @throws KithError `login-attempt-over`, `wrong-password` */
+  async finish(
+    attemptId: string,
+    request: string,
+    device: Device,
+  ): Promise<SignedInDevice & { readonly vault: Uint8Array }> {
+    const { handle, serverLoginState } = this.#attempts.take(attemptId);
+    try {
+      opaque.server.finishLogin({ serverLoginState, finishLoginRequest: request });
+    } catch (error) {
+      throw new KithError("wrong-password", {}, { cause: error });
+    }
+    return this.#parts.db.transaction().execute(async (transaction) => {
+      const account = await transaction
+        .selectFrom("accounts")
+        .select(["user_id", "sign_key", "box_key", "key_binding", "vault"])
+        .where("handle", "=", handle)
+        .executeTakeFirst();
+      if (!account) throw new KithError("wrong-password");
+      const keys = {
+        userId: account.user_id,
+        handle,
+        signKey: account.sign_key,
+        boxKey: account.box_key,
+        keyBinding: account.key_binding,
+      };
+      const signedIn = await this.#parts.devices.signIn(transaction, keys, device);
+      return { ...signedIn, vault: account.vault };
+    });
+  }
+}

@@ -1,0 +1,39 @@
+/** What one address or account may do, and how often. Generous: it stops floods, not people behind one NAT. */
+import { type Rate, RateLimiter } from "./rate-limiter.ts";
+
+export interface RateOptions {
+  /** Registrations begun, per address. */
+  readonly registration: Rate;
+  /** Logins begun, per address: guesses at passwords. */
+  readonly login: Rate;
+  /** Enrolments, per address: guesses at the token. */
+  readonly enrolment: Rate;
+  /** Sessions opened, per address. */
+  readonly session: Rate;
+  /** Requests within one session. */
+  readonly request: Rate;
+  /** Buddy requests, per account: asking everybody there is. */
+  readonly buddyRequest: Rate;
+}
+
+export const DEFAULT_RATES: RateOptions = {
+  registration: { burst: 500, perSecond: 2 },
+  login: { burst: 1_000, perSecond: 10 },
+  enrolment: { burst: 200, perSecond: 2 },
+  session: { burst: 5_000, perSecond: 100 },
+  request: { burst: 500, perSecond: 50 },
+  buddyRequest: { burst: 500, perSecond: 0.1 },
+};
+
+export type RateLimits = { readonly [K in keyof RateOptions]: RateLimiter };
+
+export function rateLimits(options: RateOptions, now: () => number): RateLimits {
+  return {
+    registration: new RateLimiter(options.registration, now),
+    login: new RateLimiter(options.login, now),
+    enrolment: new RateLimiter(options.enrolment, now),
+    session: new RateLimiter(options.session, now),
+    request: new RateLimiter(options.request, now),
+    buddyRequest: new RateLimiter(options.buddyRequest, now),
+  };
+}

@@ -1,0 +1,34 @@
+/** The socket.io endpoint on the HTTP server. */
+import type { Server as HttpServer } from "node:http";
+import { Server } from "socket.io";
+import { KithError } from "../protocol/errors.ts";
+import { LIMITS, TIMES } from "../protocol/limits.ts";
+import { LOGIN_SOCKET_PATH } from "../protocol/login-api.ts";
+import * as wireParser from "../protocol/wire-parser.ts";
+import { subscriberOf } from "./client-address.ts";
+import { type SessionSocketParts, serveSession } from "./session-socket.ts";
+
+/** Serves sessions on `http`; the answer's `close` ends them all. */
+export function sessionEndpoint(http: HttpServer, parts: SessionSocketParts): Server {
+  const endpoint = new Server(http, {
+    path: LOGIN_SOCKET_PATH,
+    transports: ["websocket"],
+    parser: wireParser,
+    serveClient: false,
+    maxHttpBufferSize: LIMITS.maxFrameBytes,
+    pingInterval: TIMES.pingIntervalMs,
+    pingTimeout: TIMES.pingTimeoutMs,
+    connectTimeout: parts.attachTimeoutMs,
+  });
+  endpoint.use((socket, next) => {
+    try {
+      parts.limits.session.take(subscriberOf(socket.handshake.address));
+      next();
+    } catch (thrown) {
+      const error = KithError.from(thrown);
+      next(Object.assign(new Error(error.code), { data: error.toWire() }));
+    }
+  });
+  endpoint.on("connection", (socket) => serveSession(socket, parts));
+  return endpoint;
+}

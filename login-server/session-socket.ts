@@ -1,0 +1,143 @@
+/** One device's socket: the challenge, `open`, then the methods of a session. */
+import { randomBytes } from "node:crypto";
+import type { Logger } from "pino";
+import type { Socket } from "socket.io";
+import { KithError } from "../protocol/errors.ts";
+import type { DeviceAddress } from "../protocol/identifiers.ts";
+import { LOGIN_METHODS } from "../protocol/login-api.ts";
+import { loginSessionStatement } from "../protocol/login-proof.ts";
+import { nodeSignatures } from "../protocol/node-crypto.ts";
+import { serve } from "../protocol/rpc.ts";
+import type { BuddyLists } from "./buddy-lists.ts";
+import type { CertificateAuthority } from "./certificate-authority.ts";
+import type { Devices } from "./devices.ts";
+import type { RateLimits } from "./rate-limits.ts";
+import type { Session, Sessions } from "./sessions.ts";
+import { refusalFor } from "./storage/storage-fault.ts";
+
+export interface SessionSocketParts {
+  readonly authority: CertificateAuthority;
+  readonly devices: Devices;
+  readonly buddyLists: BuddyLists;
+  readonly sessions: Sessions;
+  readonly limits: RateLimits;
+  readonly log: Logger;
+  /** How long a device may take to prove itself after its socket opened. */
+  readonly attachTimeoutMs: number;
+}
+
+type State =
+  | { readonly kind: "challenged"; readonly nonce: Uint8Array; readonly timer: NodeJS.Timeout }
+  | { readonly kind: "proving" }
+  | { readonly kind: "open"; readonly session: Session }
+  | { readonly kind: "closed" };
+
+const NONCE_BYTES = 32;
+
+/** Challenges a socket that has just connected and serves it until it closes. */
+export function serveSession(socket: Socket, parts: SessionSocketParts): void {
+  const { authority, devices, buddyLists, sessions, limits, log } = parts;
+  const end = () => void setImmediate(() => socket.disconnect(true));
+  const nonce = new Uint8Array(randomBytes(NONCE_BYTES));
+  let state: State = { kind: "challenged", nonce, timer: setTimeout(end, parts.attachTimeoutMs) };
+
+  /** A nonce is good for one try: a wrong proof ends the socket. */
+  const open = async (certificate: Uint8Array, proof: Uint8Array): Promise<{ certificate: Uint8Array }> => {
+    if (state.kind !== "challenged") throw new KithError("malformed", { what: "open", why: "it came twice" });
+    const challenge = state;
+    state = { kind: "proving" };
+    clearTimeout(challenge.timer);
+    try {
+      const shown = authority.recogniseUser(certificate);
+      const { signKey, userId, deviceId } = shown.value;
+      const statement = loginSessionStatement(authority.networkId, challenge.nonce, deviceId);
+      if (!nodeSignatures.verify(statement, proof, signKey)) {
+        throw new KithError("signature-invalid", { what: "session" });
+      }
+      const revision = await buddyLists.revision(userId);
+      const fresh = await devices.resume(shown);
+      if (socket.disconnected) return { certificate: new Uint8Array() };
+      const session: Session = {
+        device: { userId, deviceId },
+        push: (name, value) => void socket.emit(name, value),
+        end,
+      };
+      state = { kind: "open", session };
+      sessions.add(session, revision);
+      return { certificate: fresh ?? new Uint8Array() };
+    } catch (error) {
+      end();
+      throw error;
+    }
+  };
+
+  const inSession =
+    <I, O>(run: (device: DeviceAddress, input: I) => Promise<O>) =>
+    async (input: I): Promise<O> => {
+      if (state.kind !== "open") throw new KithError("not-authenticated");
+      return run(state.session.device, input);
+    };
+  const limited =
+    <I, O>(run: (input: I) => Promise<O>) =>
+    async (input: I): Promise<O> => {
+      try {
+        limits.request.take(socket.id);
+        return await run(input);
+      } catch (thrown) {
+        throw refusalFor(thrown);
+      }
+    };
+
+  serve(
+    socket,
+    LOGIN_METHODS,
+    {
+      open: limited(({ certificate, proof }) => open(certificate, proof)),
+      syncBuddies: limited(inSession(({ userId }, { since }) => buddyLists.delta(userId, since))),
+      requestBuddy: limited(
+        inSession(({ userId }, { handle, greeting }) => {
+          limits.buddyRequest.take(userId);
+          return buddyLists.request(userId, handle, greeting);
+        }),
+      ),
+      acceptBuddy: limited(inSession(({ userId }, { userId: peer }) => buddyLists.accept(userId, peer))),
+      declineBuddy: limited(
+        inSession(async ({ userId }, { userId: peer }) => {
+          await buddyLists.decline(userId, peer);
+          return {};
+        }),
+      ),
+      removeBuddy: limited(
+        inSession(async ({ userId }, { userId: peer }) => {
+          await buddyLists.remove(userId, peer);
+          return {};
+        }),
+      ),
+      signOutDevice: limited(
+        inSession(async ({ userId }, { deviceId }) => {
+          await devices.signOut({ userId, deviceId });
+          sessions.signOut({ userId, deviceId });
+          return {};
+        }),
+      ),
+    },
+    (what, error) => log.error({ what, err: error.cause }, error.code),
+  );
+  refuseUnknownMethods(socket);
+  socket.on("disconnect", () => {
+    if (state.kind === "challenged") clearTimeout(state.timer);
+    if (state.kind === "open") sessions.remove(state.session);
+    state = { kind: "closed" };
+  });
+  socket.emit("challenge", { nonce });
+}
+
+/** A newer client learns at once that this server does not know what it asks for. */
+function refuseUnknownMethods(socket: Socket): void {
+  socket.onAny((name: unknown, ...args: unknown[]) => {
+    if (typeof name === "string" && Object.hasOwn(LOGIN_METHODS, name)) return;
+    const acknowledge = args.at(-1);
+    if (typeof acknowledge !== "function") return;
+    acknowledge({ ok: false, error: new KithError("unknown-method", { what: String(name).slice(0, 64) }).toWire() });
+  });
+}

@@ -1,0 +1,100 @@
+/** The login server's tables in one SQLite file, held by one process at a time. */
+import { chmodSync, existsSync, writeFileSync } from "node:fs";
+import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from "kysely";
+import Libsql from "libsql";
+import { KithError } from "../../protocol/errors.ts";
+import { migrate } from "./migrations.ts";
+import type { Schema } from "./schema.ts";
+import { engineCode } from "./storage-fault.ts";
+
+export interface Storage {
+  readonly db: Kysely<Schema>;
+  /** Waits for nothing: call it when no request is under way. */
+  close(): Promise<void>;
+}
+
+/** How long a second process waits for the first one to end before it gives up. */
+const BUSY_TIMEOUT_MS = 2_000;
+
+/**
+ * Opens the file, makes it if it is missing, checks it and brings its schema up to date.
+ * A damaged or newer file is left as it is.
+ * @throws KithError `data-corrupt`, `data-newer`, `data-in-use`, `data-folder-unwritable`
+ */
+export async function openSqliteStorage(path: string, now: () => number): Promise<Storage> {
+  const opened: { database?: Libsql.Database } = {};
+  try {
+    if (!existsSync(path)) writeFileSync(path, "", { mode: 0o600, flag: "wx" });
+    chmodSync(path, 0o600);
+    const database = new Libsql(path);
+    opened.database = database;
+    configure(database, path);
+    const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: forKysely(database) }) });
+    await migrate(db, { bytes: "blob" }, now, path);
+    return { db, close: () => db.destroy() };
+  } catch (error) {
+    if (opened.database?.open) opened.database.close();
+    throw openingFault(path, error);
+  }
+}
+
+function configure(database: Libsql.Database, path: string): void {
+  database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  // Held until the process ends, however it ends: two servers on one folder would not see each other's changes.
+  database.pragma("locking_mode = EXCLUSIVE");
+  database.pragma("journal_mode = WAL");
+  // A certificate that went out must not be forgotten in a power cut.
+  database.pragma("synchronous = FULL");
+  database.pragma("foreign_keys = ON");
+  database.exec("BEGIN IMMEDIATE; COMMIT");
+  const [finding] = database.prepare("PRAGMA quick_check(1)").all() as { quick_check: string }[];
+  if (finding?.quick_check !== "ok") throw new KithError("data-corrupt", { path });
+}
+
+/** libsql as Kysely expects better-sqlite3: byte strings as Uint8Array, and a rollback that SQLite did already is no error. */
+function forKysely(database: Libsql.Database): SqliteDatabase {
+  return {
+    close: () => void database.close(),
+    prepare: (text) => (text === "rollback" && !database.inTransaction ? NOTHING_TO_DO : wrap(database.prepare(text))),
+  };
+}
+
+function wrap(statement: Libsql.Statement<unknown[]>): SqliteStatement {
+  return {
+    reader: statement.reader,
+    all: (parameters) => statement.all([...parameters]).map(withBytes),
+    run: (parameters) => statement.run([...parameters]),
+    iterate: (parameters) =>
+      statement
+        .all([...parameters])
+        .map(withBytes)
+        [Symbol.iterator](),
+  };
+}
+
+const NOTHING_TO_DO: SqliteStatement = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  iterate: () => [][Symbol.iterator](),
+};
+
+function withBytes(row: unknown): unknown {
+  if (typeof row !== "object" || row === null) return row;
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, value instanceof ArrayBuffer ? new Uint8Array(value) : value]),
+  );
+}
+
+function openingFault(path: string, error: unknown): KithError {
+  if (error instanceof KithError) return error;
+  const code = engineCode(error);
+  const cause = { cause: error };
+  if (code.startsWith("SQLITE_NOTADB") || code.startsWith("SQLITE_CORRUPT")) {
+    return new KithError("data-corrupt", { path }, cause);
+  }
+  if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
+    return new KithError("data-in-use", { path }, cause);
+  }
+  return new KithError("data-folder-unwritable", { path }, cause);
+}
