@@ -1,8 +1,8 @@
 /** Turns the sources into what runs: out/app (the desktop app), out/login-server.mjs and out/relay.mjs. */
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { type BuildOptions, build as bundle, formatMessages } from "esbuild";
 import { Failure } from "./failure.ts";
 import { step } from "./progress.mjs";
@@ -122,12 +122,19 @@ function server(): BuildOptions {
 async function esbuild(source: string, output: string, options: BuildOptions): Promise<void> {
   if (!existsSync(join(root, source))) throw new Failure(`${source} is missing: ${output} cannot be built.`);
   try {
-    await bundle({
+    const { outputFiles } = await bundle({
       ...options,
       absWorkingDir: root,
       entryPoints: [source],
       outfile: join(root, output),
+      write: false,
     });
+    await mkdir(dirname(join(root, output)), { recursive: true });
+    for (const { path, contents } of outputFiles) {
+      // Replaced in one go: another run may be starting from what is there.
+      await writeFile(`${path}.${process.pid}`, contents);
+      await rename(`${path}.${process.pid}`, path);
+    }
   } catch (error) {
     throw new Failure(`${source} cannot be built:\n${await compilerWords(error)}`);
   }
@@ -144,9 +151,14 @@ async function buildRenderer(): Promise<void> {
   if (!existsSync(configFile)) throw new Failure("renderer/vite.config.ts is missing: the window cannot be built.");
   // Loaded only when it is needed: it takes longer to load than the rest to build.
   const vite = await import("vite");
+  const outDir = join(root, "out", "app", "renderer");
+  const fresh = `${outDir}.${process.pid}`;
   try {
-    await vite.build({ configFile, logLevel: "warn", mode: "production" });
+    await vite.build({ configFile, logLevel: "warn", mode: "production", build: { outDir: fresh, emptyOutDir: true } });
+    await rm(outDir, { recursive: true, force: true });
+    await rename(fresh, outDir);
   } catch (error) {
+    await rm(fresh, { recursive: true, force: true });
     throw new Failure(`The window cannot be built:\n${error instanceof Error ? error.message : error}`);
   }
 }
