@@ -1,6 +1,6 @@
 /** The tables of a profile's database, as Kysely types. */
 import type { ColumnType, Generated, Kysely, Transaction } from "kysely";
-import type { EndReason } from "../../protocol/call-machine.ts";
+import type { EndReason } from "../../protocol/call-state.ts";
 import type {
   CallId,
   DeviceId,
