@@ -1,0 +1,37 @@
+import { ListBox, ListLayout, type Selection, Virtualizer } from "react-aria-components";
+import { useShallow } from "zustand/shallow";
+import { useAppState, useKith } from "../app/kith.tsx";
+import { useText } from "../texts/use-text.ts";
+import { BuddyRow } from "./buddy-row.tsx";
+
+const LAYOUT = { rowHeight: 60, padding: 6, gap: 2 };
+
+export function BuddyList() {
+  const text = useText();
+  const { store } = useKith();
+  const selected = useAppState((state) => state.selected);
+  const buddies = useAppState(useShallow((state) => state.buddies.filter(({ relation }) => relation !== "asks-me")));
+
+  function select(keys: Selection): void {
+    const [key] = keys;
+    const chosen = buddies.find(({ userId }) => userId === key);
+    if (chosen !== undefined) store.setState({ selected: chosen.userId });
+  }
+
+  return (
+    <Virtualizer layout={ListLayout} layoutOptions={LAYOUT}>
+      <ListBox
+        className="buddy-list"
+        aria-label={text("buddies.list")}
+        items={buddies}
+        selectionMode="single"
+        disallowEmptySelection
+        selectedKeys={selected === null ? [] : [selected]}
+        onSelectionChange={select}
+        renderEmptyState={() => <p className="buddy-list-empty">{text("buddies.none")}</p>}
+      >
+        {(buddy) => <BuddyRow buddy={buddy} />}
+      </ListBox>
+    </Virtualizer>
+  );
+}

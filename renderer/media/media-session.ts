@@ -1,0 +1,174 @@
+/** The media of one call: microphone, WebRTC, the peer's sound, and the watch over them. */
+import type { MediaSignal } from "../../protocol/call-signal.ts";
+import { KithError } from "../../protocol/errors.ts";
+import type { Clock } from "../app/clock.ts";
+import { type LinkAction, type LinkEvent, OPENING, stepLink } from "./link-watch.ts";
+import { type OpenMicrophone, stopStream } from "./microphone.ts";
+import type { OpenPeer, PeerConnection } from "./peer-connection.ts";
+import { openSignalBatch } from "./signal-batch.ts";
+
+export interface MediaParts {
+  readonly clock: Clock;
+  readonly openMicrophone: OpenMicrophone;
+  readonly openPeer: OpenPeer;
+}
+
+export interface MediaSessionOptions {
+  readonly initiator: boolean;
+  readonly iceServers: RTCIceServer[];
+  report(media: "connected" | "interrupted" | "failed"): void;
+  sendSignals(signals: MediaSignal[]): void;
+  remoteStream(stream: MediaStream): void;
+  /** Something that the user has to know of. */
+  trouble(error: KithError): void;
+}
+
+export interface MediaSession {
+  signal(signals: readonly MediaSignal[]): void;
+  setSending(sending: boolean): void;
+  close(): void;
+}
+
+export const SAMPLE_EVERY_MS = 200;
+/** A peer who says nothing yet can make us keep this many signals, no more. */
+const MAX_EARLY_SIGNALS = 256;
+
+/** What the two windows say to each other over the data channel. */
+const WORDS = { probe: "probe", here: "here", sending: "sending", quiet: "quiet" } as const;
+
+export function openMediaSession(parts: MediaParts, options: MediaSessionOptions): MediaSession {
+  const { clock } = parts;
+  const batch = openSignalBatch(clock, options.sendSignals);
+  const early: MediaSignal[] = [];
+  let link = OPENING;
+  let sending = true;
+  let microphone: MediaStream | null = null;
+  let peer: PeerConnection | null = null;
+  let stopSampling: (() => void) | null = null;
+  let restartedAt = Number.NEGATIVE_INFINITY;
+  let closed = false;
+
+  function close(): void {
+    if (closed) return;
+    closed = true;
+    stopSampling?.();
+    batch.close();
+    peer?.close();
+    if (microphone !== null) stopStream(microphone);
+  }
+
+  function fail(): void {
+    if (closed) return;
+    close();
+    options.report("failed");
+  }
+
+  function step(event: LinkEvent): void {
+    if (closed) return;
+    const opening = link.phase === "opening";
+    const next = stepLink(link, event, options.initiator);
+    link = next.state;
+    for (const action of next.actions) act(action);
+    if (opening && link.phase === "closed") fail();
+  }
+
+  function act(action: LinkAction): void {
+    switch (action) {
+      case "report-connected":
+        options.report("connected");
+        break;
+      case "report-interrupted":
+        options.report("interrupted");
+        break;
+      case "probe":
+        peer?.say(WORDS.probe);
+        break;
+      case "restart":
+        restart();
+        break;
+      default:
+        action satisfies never;
+    }
+  }
+
+  /** Both sides may notice the same trouble: one restart at a time. */
+  function restart(): void {
+    if (clock.now() - restartedAt < RESTART_GAP_MS) return;
+    restartedAt = clock.now();
+    peer?.restart();
+  }
+
+  function hear(word: string): void {
+    const at = clock.now();
+    if (word === WORDS.quiet || word === WORDS.sending) {
+      step({ type: "peer-sending", at, sending: word === WORDS.sending });
+      return;
+    }
+    if (word !== WORDS.probe && word !== WORDS.here) return;
+    step({ type: "heard", at });
+    if (word === WORDS.probe) peer?.say(WORDS.here);
+  }
+
+  function applySending(): void {
+    peer?.say(sending ? WORDS.sending : WORDS.quiet);
+    peer?.setSending(sending).catch(fail);
+  }
+
+  async function sample(): Promise<void> {
+    if (peer === null) return;
+    const seen = await peer.sample();
+    step({ type: "sample", sample: { ...seen, at: clock.now() } });
+  }
+
+  async function open(): Promise<void> {
+    const stream = await parts.openMicrophone();
+    if (closed) {
+      stopStream(stream);
+      return;
+    }
+    microphone = stream;
+    for (const track of stream.getTracks()) {
+      track.addEventListener("ended", () => {
+        if (!closed) options.trouble(new KithError("microphone-missing"));
+      });
+    }
+    peer = parts.openPeer(
+      { initiator: options.initiator, iceServers: options.iceServers, microphone: stream },
+      {
+        signal: (signal) => batch.add(signal),
+        remoteStream: (remote) => options.remoteStream(remote),
+        ready: () => {
+          if (!sending) applySending();
+        },
+        word: hear,
+        restartAsked: restart,
+        closed: () => step({ type: "closed" }),
+      },
+    );
+    for (const signal of early.splice(0)) peer.signal(signal);
+    stopSampling = clock.every(SAMPLE_EVERY_MS, () => void sample());
+  }
+
+  open().catch((error: unknown) => {
+    if (closed) return;
+    options.trouble(KithError.from(error));
+    fail();
+  });
+
+  return {
+    signal(signals) {
+      if (closed) return;
+      if (peer !== null) for (const signal of signals) peer.signal(signal);
+      else early.push(...signals.slice(0, MAX_EARLY_SIGNALS - early.length));
+    },
+    setSending(wanted) {
+      if (closed) return;
+      sending = wanted;
+      applySending();
+    },
+    close,
+  };
+}
+
+/** Shorter than the watch's own interval, so that only doubled requests fall under it. */
+const RESTART_GAP_MS = 3_000;

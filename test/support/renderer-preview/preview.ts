@@ -1,0 +1,71 @@
+/** A fake bridge, to look at the window without the app behind it. A test double: no product code imports it. */
+import type { IpcMethods, IpcPush, IpcPushes, KithBridge, LineView } from "../../../protocol/ipc-schema.ts";
+import type { Handlers } from "../../../protocol/rpc.ts";
+import { SCENES, type Scene } from "./scenes.ts";
+
+const scene: Scene | undefined = SCENES[location.hash.slice(1)];
+if (scene === undefined) throw new Error(`no such scene; there are ${Object.keys(SCENES).join(", ")}`);
+const { session, buddies, call, lines } = scene;
+
+type Listener = (value: never) => void;
+const listeners = new Map<string, Set<Listener>>();
+const voices = new Map<string, Uint8Array>();
+
+function push<K extends keyof IpcPushes & string>(name: K, value: IpcPush<K>): void {
+  for (const listener of listeners.get(name) ?? []) (listener as (value: IpcPush<K>) => void)(value);
+}
+
+function newLine(peer: LineView["peer"]) {
+  const id = crypto.randomUUID().replaceAll("-", "");
+  const messageId = id as Extract<LineView, { kind: "text" }>["messageId"];
+  return { lineId: id, messageId, peer, mine: true, at: Date.now(), delivery: "sent" } as const;
+}
+
+function added<T extends LineView>(line: T): T {
+  push("line", line);
+  return line;
+}
+
+const refuse = (code: string, message: string) => Promise.reject({ code, message, details: {} });
+const nothing = () => ({});
+
+const handlers: Partial<Handlers<IpcMethods>> = {
+  snapshot: () => ({ session, buddies: [...buddies], call }),
+  lines: ({ peer, before, limit }) => {
+    const all = lines.map((line) => ({ ...line, peer }));
+    const end = before === null ? all.length : all.findIndex(({ lineId }) => lineId === before);
+    const start = Math.max(0, end - limit);
+    return { lines: all.slice(start, end), more: start > 0 };
+  },
+  sendMessage: ({ peer, text }) => added({ kind: "text", ...newLine(peer), text }),
+  sendVoice: ({ peer, ogg, durationMs }) => {
+    const line = added({ kind: "voice" as const, ...newLine(peer), durationMs });
+    voices.set(line.messageId, ogg);
+    return line;
+  },
+  readVoice: ({ messageId }) => {
+    const ogg = voices.get(messageId);
+    return ogg === undefined ? refuse("no-such-message", "This message is not here.") : { ogg };
+  },
+  signIn: () => refuse("wrong-password", "Handle or password is wrong."),
+  requestBuddy: ({ handle }) => refuse("no-such-user", `Nobody here has the handle ${handle}.`),
+};
+
+const kith: KithBridge = {
+  async invoke(name, input) {
+    try {
+      const handle = (handlers[name] ?? nothing) as (input: unknown) => unknown;
+      return { ok: true, value: await handle(input) };
+    } catch (error) {
+      return { ok: false, error };
+    }
+  },
+  onPush(name, listener) {
+    const of = listeners.get(name) ?? new Set();
+    listeners.set(name, of.add(listener as Listener));
+    return () => of.delete(listener as Listener);
+  },
+};
+Object.assign(window, { kith, push });
+
+await import("../../../renderer/index.tsx");
