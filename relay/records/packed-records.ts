@@ -3,64 +3,47 @@
  * index of five bytes a slot, and no step that takes longer than a few milliseconds, so
  * that a supernode with millions of records answers as evenly as an empty one.
  */
-import { type DeviceId, INBOX_BYTES, type InboxId, USER_ID_BYTES, type UserId } from "../../protocol/identifiers.ts";
+import { DEVICE_ID_BYTES, type DeviceId, USER_ID_BYTES, type UserId } from "../../protocol/identifiers.ts";
 import type { Lease } from "../../protocol/lease.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { Signed } from "../../protocol/signed.ts";
-import { HomeTable } from "./home-table.ts";
+import type { GoneNotice, LeaseRecord, PutResult, RecordStore } from "../record-store.ts";
+import { PackedLease } from "./packed-lease.ts";
 import * as layout from "./record-layout.ts";
-import {
-  type DirectoryRecord,
-  forgottenAt,
-  type PutOutcome,
-  plausibleSighting,
-  type RecordStore,
-  type Sighting,
-} from "./record-store.ts";
+import { firstSighting, forgottenAt, plausibleSighting, type Sighting } from "./sighting.ts";
 import { type Cell, SlabArena } from "./slab-arena.ts";
 import { UserIndex } from "./user-index.ts";
 
-export interface PackedRecordsOptions {
-  /** Two random 32-bit words: without them nobody can aim user IDs at one place of the index. */
-  readonly indexSecret: readonly [number, number];
-}
+/** Two random 32-bit words: without them nobody can aim user IDs at one place of the index. */
+export type IndexSecret = readonly [number, number];
 
-/** One record as a walk sees it, read when asked for: valid only during the visit. */
+/** What `expire` sweeps in one call: some 60,000 records, in milliseconds. */
+const EXPIRE_SLABS = 32;
+
+/** One record during a walk, good until the visit returns. */
 export interface RecordView {
-  readonly userId: Buffer;
-  readonly deviceId: Buffer;
+  readonly userId: UserId;
+  readonly deviceId: DeviceId;
   readonly sequence: number;
-  readonly lastSeenAt: number;
-  readonly gone: boolean;
-  record(): DirectoryRecord;
+  readonly sighting: Sighting;
+  /** Makes a copy that lasts. */
+  record(): LeaseRecord;
 }
-
-/** Where an interrupted walk goes on. */
-export interface WalkCursor {
-  readonly slab: number;
-}
-
-export const WALK_START: WalkCursor = { slab: 0 };
 
 export class PackedRecords implements RecordStore {
-  readonly #arena = new SlabArena();
-  readonly #homes = new HomeTable();
-  readonly #index: UserIndex;
-  readonly #secret: readonly [number, number];
+  #arena = new SlabArena();
+  #index: UserIndex;
+  readonly #secret: IndexSecret;
   readonly #wantedHash: layout.MutableHash = { place: 0, tag: 0 };
   readonly #cellHash: layout.MutableHash = { place: 0, tag: 0 };
   readonly #wantedUser = Buffer.alloc(USER_ID_BYTES);
-  readonly #wantedInbox = Buffer.alloc(INBOX_BYTES);
+  readonly #wantedDevice = Buffer.alloc(DEVICE_ID_BYTES);
   #prefix: Buffer | null = null;
   #expirySlab = 0;
 
-  constructor(options: PackedRecordsOptions) {
-    this.#secret = options.indexSecret;
-    this.#index = new UserIndex((cell) => {
-      const offset = this.#arena.offsetOf(cell) + layout.CELL_USER;
-      layout.hashUser(this.#arena.memoryOf(cell), offset, this.#secret, this.#cellHash);
-      return this.#cellHash;
-    });
+  constructor(secret: IndexSecret) {
+    this.#secret = secret;
+    this.#index = this.#emptyIndex();
   }
 
   get size(): number {
@@ -72,168 +55,197 @@ export class PackedRecords implements RecordStore {
     return this.#arena.allocatedBytes + this.#index.allocatedBytes;
   }
 
-  put(lease: Signed<Lease>, sighting: Sighting | null, now: number): PutOutcome {
+  /** Slabs to walk, some 2,000 records each. */
+  get slabCount(): number {
+    return this.#arena.slabCount;
+  }
+
+  put(lease: Signed<Lease>, now: number): PutResult {
+    return this.adopt(lease, firstSighting(lease.value), now);
+  }
+
+  /**
+   * Puts a lease with what another holder says of it. A lease that is here already keeps its own
+   * sighting: only its home may change that.
+   */
+  adopt(lease: Signed<Lease>, claim: Sighting, now: number): PutResult {
     const prefix = layout.leasePrefix(lease.bytes);
     this.#prefix ??= prefix;
     if (!prefix.equals(this.#prefix)) throw new RangeError("a lease of another network or format");
 
-    const seen = plausibleSighting(lease.value, sighting, now);
-    if (forgottenAt(lease.value, seen) <= now) return "expired";
-
-    const cells = this.#cellsOf(lease.value.userId);
-    const deviceId = Buffer.from(lease.value.deviceId, "hex");
-    const mine = cells.find((cell) => layout.deviceIdAt(...this.#place(cell)).equals(deviceId));
-    if (mine !== undefined) {
-      const sequence = layout.readSequence(...this.#place(mine));
-      if (sequence === lease.value.sequence) return "known";
-      if (sequence > lease.value.sequence) return "outdated";
-      this.#overwrite(mine, lease.bytes, seen);
+    const sighting = plausibleSighting(lease.value, claim, now);
+    if (forgottenAt(lease.value, sighting) <= now) return "stale";
+    const { userId, deviceId, sequence, issuedAt } = lease.value;
+    const present = this.#cellOf(userId, deviceId);
+    if (present !== null) {
+      const presentSequence = layout.readSequence(this.#memory(present), this.#offset(present));
+      if (sequence <= presentSequence) return sequence === presentSequence ? "known" : "stale";
+      this.#overwrite(present, lease.bytes, sighting);
       return "stored";
     }
+    const cells = this.#cellsOf(userId);
     if (cells.length >= LIMITS.maxDevicesPerAccount) {
-      const oldest = cells.reduce((a, b) => (this.#issuedAt(a) <= this.#issuedAt(b) ? a : b));
-      if (this.#issuedAt(oldest) >= lease.value.issuedAt) return "too-many-devices";
-      this.#remove(oldest);
+      const leastRecent = cells.reduce((a, b) => (this.#lastSeenAt(a) <= this.#lastSeenAt(b) ? a : b));
+      if (this.#lastSeenAt(leastRecent) >= issuedAt) return "stale";
+      this.#remove(leastRecent);
     }
-    this.#insert(lease.bytes, seen);
+    this.#insert(lease.bytes, sighting);
     return "stored";
   }
 
-  find(userId: UserId, now: number): DirectoryRecord[] {
-    const records: DirectoryRecord[] = [];
+  find(userId: UserId, now: number): LeaseRecord[] {
+    const records: LeaseRecord[] = [];
     for (const cell of this.#cellsOf(userId)) {
       if (this.#forgottenAt(cell) > now) records.push(this.#record(cell));
     }
     return records;
   }
 
-  markGone(userId: UserId, deviceId: DeviceId, inbox: InboxId, lastSeenAt: number): boolean {
-    const device = Buffer.from(deviceId, "hex");
-    this.#wantedInbox.write(inbox, "hex");
-    for (const cell of this.#cellsOf(userId)) {
-      const [memory, offset] = this.#place(cell);
-      if (!layout.deviceIdAt(memory, offset).equals(device)) continue;
-      if (!layout.inboxAt(memory, offset).equals(this.#wantedInbox) || layout.readGone(memory, offset)) return false;
-      const issuedAt = layout.readIssuedAt(memory, offset);
-      const latest = issuedAt + layout.readValidityMs(memory, offset);
-      layout.writeSighting(memory, offset, Math.min(Math.max(lastSeenAt, issuedAt), latest), true);
-      return true;
-    }
-    return false;
-  }
-
-  /** Forgets a user's record of one device, because another supernode holds it now. */
-  drop(userId: UserId, deviceId: DeviceId): boolean {
-    const device = Buffer.from(deviceId, "hex");
-    const cell = this.#cellsOf(userId).find((each) => layout.deviceIdAt(...this.#place(each)).equals(device));
-    if (cell === undefined) return false;
-    this.#remove(cell);
+  markGone(notice: GoneNotice, now: number): boolean {
+    const cell = this.#cellOf(notice.userId, notice.deviceId);
+    if (cell === null) return false;
+    const memory = this.#memory(cell);
+    const offset = this.#offset(cell);
+    if (layout.readGone(memory, offset)) return false;
+    if (layout.homeAt(memory, offset) !== notice.home || layout.inboxAt(memory, offset) !== notice.inbox) return false;
+    const claim = { lastSeenAt: notice.lastSeenAt, gone: true };
+    layout.writeSighting(memory, offset, plausibleSighting(layout.readTimes(memory, offset), claim, now));
     return true;
   }
 
-  /**
-   * Removes what is to be forgotten from the next slab (about 2,000 records, under a millisecond).
-   * Call it often enough to come round in minutes; until then `find` hides such records.
-   * @returns how many were removed
-   */
-  expireSome(now: number): number {
+  /** Forgets one record, because other supernodes hold it now. */
+  drop(userId: UserId, deviceId: DeviceId): boolean {
+    const cell = this.#cellOf(userId, deviceId);
+    if (cell !== null) this.#remove(cell);
+    return cell !== null;
+  }
+
+  /** Sweeps a part of the store; `find` and walks pass over what it has not come to yet. */
+  expire(now: number): number {
     const slabs = this.#arena.slabCount;
-    if (slabs === 0) return 0;
-    this.#expirySlab = (this.#expirySlab + 1) % slabs;
-    const stale = this.#arena.usedCells(this.#expirySlab).filter((cell) => this.#forgottenAt(cell) <= now);
-    for (const cell of stale) this.#remove(cell);
-    return stale.length;
+    let removed = 0;
+    for (let step = Math.min(EXPIRE_SLABS, slabs); step > 0; step--) {
+      this.#expirySlab = (this.#expirySlab + 1) % slabs;
+      for (const cell of this.#arena.usedCells(this.#expirySlab)) {
+        if (this.#forgottenAt(cell) > now) continue;
+        this.#remove(cell);
+        removed++;
+      }
+    }
+    return removed;
+  }
+
+  *userIds(): Generator<UserId> {
+    for (let slab = 0; slab < this.#arena.slabCount; slab++) {
+      for (const cell of this.#arena.usedCells(slab)) {
+        if (!this.#arena.isUsed(cell)) continue;
+        const userId = layout.userIdAt(this.#memory(cell), this.#offset(cell));
+        if (this.#cellsOf(userId)[0] === cell) yield userId;
+      }
+    }
   }
 
   /**
-   * Visits the records of one slab and says where to go on, null at the end. Records that
-   * move meanwhile may be visited twice or not at all: a walk is for work that is repeated.
+   * Visits the records of one slab. A walk over all slabs, spread over time, sees every record that
+   * stays where it is; one that moves meanwhile may be seen twice or not: walk again.
    */
-  walk(cursor: WalkCursor, now: number, visit: (view: RecordView) => void): WalkCursor | null {
-    if (cursor.slab >= this.#arena.slabCount) return null;
-    for (const cell of this.#arena.usedCells(cursor.slab)) {
-      const [memory, offset] = this.#place(cell);
-      if (this.#forgottenAt(cell) <= now) continue;
-      visit({
-        userId: layout.userIdAt(memory, offset),
-        deviceId: layout.deviceIdAt(memory, offset),
-        sequence: layout.readSequence(memory, offset),
-        lastSeenAt: layout.readLastSeen(memory, offset),
-        gone: layout.readGone(memory, offset),
-        record: () => this.#record(cell),
-      });
+  visitSlab(slab: number, now: number, visit: (view: RecordView) => void): void {
+    for (const cell of this.#arena.usedCells(slab)) {
+      if (this.#arena.isUsed(cell) && this.#forgottenAt(cell) > now) visit(this.#view(cell));
     }
-    return { slab: cursor.slab + 1 };
+  }
+
+  close(): void {
+    this.#arena = new SlabArena();
+    this.#index = this.#emptyIndex();
+  }
+
+  #emptyIndex(): UserIndex {
+    return new UserIndex((cell) => {
+      layout.hashUser(this.#memory(cell), this.#offset(cell) + layout.CELL_USER, this.#secret, this.#cellHash);
+      return this.#cellHash;
+    });
   }
 
   #cellsOf(userId: UserId): Cell[] {
-    this.#wantedUser.write(userId, "hex");
-    layout.hashUser(this.#wantedUser, 0, this.#secret, this.#wantedHash);
-    const cells: Cell[] = [];
-    this.#index.find(this.#wantedHash, (cell) => {
-      if (layout.holdsUser(this.#arena.memoryOf(cell), this.#arena.offsetOf(cell), this.#wantedUser)) cells.push(cell);
-      return cells.length === LIMITS.maxDevicesPerAccount;
-    });
-    return cells;
+    const user = this.#wantedUser;
+    user.write(userId, 0, USER_ID_BYTES, "hex");
+    layout.hashUser(user, 0, this.#secret, this.#wantedHash);
+    return this.#index
+      .find(this.#wantedHash)
+      .filter((cell) => layout.holdsUser(this.#memory(cell), this.#offset(cell), user));
   }
 
-  #place(cell: Cell): [Buffer, number] {
-    return [this.#arena.memoryOf(cell), this.#arena.offsetOf(cell)];
+  #cellOf(userId: UserId, deviceId: DeviceId): Cell | null {
+    const device = this.#wantedDevice;
+    device.write(deviceId, 0, DEVICE_ID_BYTES, "hex");
+    const cells = this.#cellsOf(userId);
+    return cells.find((cell) => layout.holdsDevice(this.#memory(cell), this.#offset(cell), device)) ?? null;
   }
 
-  #record(cell: Cell): DirectoryRecord {
-    const [memory, offset] = this.#place(cell);
+  #record(cell: Cell): LeaseRecord {
     if (!this.#prefix) throw new RangeError("no record was ever put");
+    const memory = this.#memory(cell);
+    const offset = this.#offset(cell);
     return {
-      lease: layout.readLease(memory, offset, this.#prefix, this.#homes.idOf(layout.readHomeNumber(memory, offset))),
+      lease: new PackedLease(layout.readLease(memory, offset, this.#prefix)),
       lastSeenAt: layout.readLastSeen(memory, offset),
       gone: layout.readGone(memory, offset),
     };
   }
 
-  #issuedAt(cell: Cell): number {
-    return layout.readIssuedAt(...this.#place(cell));
-  }
-
-  #forgottenAt(cell: Cell): number {
-    const [memory, offset] = this.#place(cell);
-    const lease = {
-      issuedAt: layout.readIssuedAt(memory, offset),
-      validityMs: layout.readValidityMs(memory, offset),
+  #view(cell: Cell): RecordView {
+    const memory = this.#memory(cell);
+    const offset = this.#offset(cell);
+    return {
+      userId: layout.userIdAt(memory, offset),
+      deviceId: layout.deviceIdAt(memory, offset),
+      sequence: layout.readSequence(memory, offset),
+      sighting: { lastSeenAt: layout.readLastSeen(memory, offset), gone: layout.readGone(memory, offset) },
+      record: () => this.#record(cell),
     };
-    return forgottenAt(lease, {
-      lastSeenAt: layout.readLastSeen(memory, offset),
-      gone: layout.readGone(memory, offset),
-    });
   }
 
-  #insert(lease: Uint8Array, seen: Sighting): void {
+  #insert(lease: Uint8Array, sighting: Sighting): void {
     const cell = this.#arena.allocate(layout.cellBytes(lease));
-    const [memory, offset] = this.#place(cell);
-    layout.writeLease(memory, offset, lease, this.#homes.acquire(layout.homeIn(lease)));
-    layout.writeSighting(memory, offset, seen.lastSeenAt, seen.gone);
-    layout.hashUser(memory, offset + layout.CELL_USER, this.#secret, this.#wantedHash);
-    this.#index.add(this.#wantedHash, cell);
+    layout.writeLease(this.#memory(cell), this.#offset(cell), lease);
+    layout.writeSighting(this.#memory(cell), this.#offset(cell), sighting);
+    this.#index.add(this.#hashOf(cell), cell);
   }
 
-  #overwrite(cell: Cell, lease: Uint8Array, seen: Sighting): void {
+  #overwrite(cell: Cell, lease: Uint8Array, sighting: Sighting): void {
     if (!this.#arena.fits(cell, layout.cellBytes(lease))) {
       this.#remove(cell);
-      this.#insert(lease, seen);
+      this.#insert(lease, sighting);
       return;
     }
-    const [memory, offset] = this.#place(cell);
-    const formerHome = layout.readHomeNumber(memory, offset);
-    layout.writeLease(memory, offset, lease, this.#homes.acquire(layout.homeIn(lease)));
-    layout.writeSighting(memory, offset, seen.lastSeenAt, seen.gone);
-    this.#homes.release(formerHome);
+    layout.writeLease(this.#memory(cell), this.#offset(cell), lease);
+    layout.writeSighting(this.#memory(cell), this.#offset(cell), sighting);
   }
 
   #remove(cell: Cell): void {
-    const [memory, offset] = this.#place(cell);
-    layout.hashUser(memory, offset + layout.CELL_USER, this.#secret, this.#wantedHash);
-    this.#index.remove(this.#wantedHash, cell);
-    this.#homes.release(layout.readHomeNumber(memory, offset));
+    this.#index.remove(this.#hashOf(cell), cell);
     this.#arena.free(cell);
+  }
+
+  #hashOf(cell: Cell): layout.MutableHash {
+    layout.hashUser(this.#memory(cell), this.#offset(cell) + layout.CELL_USER, this.#secret, this.#wantedHash);
+    return this.#wantedHash;
+  }
+
+  #lastSeenAt(cell: Cell): number {
+    return layout.readLastSeen(this.#memory(cell), this.#offset(cell));
+  }
+
+  #forgottenAt(cell: Cell): number {
+    return layout.readForgottenAt(this.#memory(cell), this.#offset(cell));
+  }
+
+  #memory(cell: Cell): Buffer {
+    return this.#arena.memoryOf(cell);
+  }
+
+  #offset(cell: Cell): number {
+    return this.#arena.offsetOf(cell);
   }
 }

@@ -82,6 +82,11 @@ export class SlabArena {
     return this.#slab(cell >>> 16).cellUnits === Math.ceil(bytes / UNIT_BYTES);
   }
 
+  isUsed(cell: Cell): boolean {
+    const slab = this.#slabs[cell >>> 16];
+    return slab != null && slab.memory[this.offsetOf(cell)] !== 0;
+  }
+
   /** Slabs ever made, vacant ones included: the bound of a walk by `usedCells`. */
   get slabCount(): number {
     return this.#slabs.length;

@@ -55,14 +55,16 @@ export class UserIndex {
     this.#size++;
   }
 
-  /** Calls `visit` with each cell whose hash agrees, until it returns true. The visitor checks what the cell holds. */
-  find(hash: IndexHash, visit: (cell: Cell) => boolean): void {
+  /** The cells whose hash agrees. The caller checks what they hold. */
+  find(hash: IndexHash): Cell[] {
+    const found: Cell[] = [];
     const { cells, tags } = this.#segments[hash.place >>> (32 - SEGMENT_BITS)] as Segment;
     const mask = cells.length - 1;
     const tag = tagOf(hash);
     for (let slot = hash.place & mask; tags[slot] !== EMPTY; slot = (slot + 1) & mask) {
-      if (tags[slot] === tag && visit(cells[slot] as Cell)) return;
+      if (tags[slot] === tag) found.push(cells[slot] as Cell);
     }
+    return found;
   }
 
   /** Removes an entry that is there, and moves those behind it up, so that no probe ends too early (Knuth, algorithm R). */
