@@ -61,35 +61,38 @@ export class PackedRecords implements RecordStore {
   }
 
   put(lease: Signed<Lease>, now: number): PutResult {
-    return this.adopt(lease, firstSighting(lease.value), now);
+    return this.adopt(lease.bytes, firstSighting(lease.value), now);
   }
 
   /**
-   * Puts a lease with what another holder says of it. A lease that is here already keeps its own
-   * sighting: only its home may change that.
+   * Puts a lease with what somebody else says of it: another holder, or the disk. A lease that is here
+   * already keeps its own sighting: only its home may change that.
+   * @param lease as it was signed; its signature was checked
    */
-  adopt(lease: Signed<Lease>, claim: Sighting, now: number): PutResult {
-    const prefix = layout.leasePrefix(lease.bytes);
-    this.#prefix ??= prefix;
-    if (!prefix.equals(this.#prefix)) throw new RangeError("a lease of another network or format");
+  adopt(lease: Uint8Array, claim: Sighting, now: number): PutResult {
+    this.#requirePrefix(lease);
+    const times = layout.timesIn(lease);
+    const sighting = plausibleSighting(times, claim, now);
+    if (forgottenAt(times, sighting) <= now) return "stale";
 
-    const sighting = plausibleSighting(lease.value, claim, now);
-    if (forgottenAt(lease.value, sighting) <= now) return "stale";
-    const { userId, deviceId, sequence, issuedAt } = lease.value;
-    const present = this.#cellOf(userId, deviceId);
+    const { user, device } = layout.ownerIn(lease);
+    this.#wantedUser.set(user);
+    this.#wantedDevice.set(device);
+    const cells = this.#wantedCells();
+    const present = this.#wantedCell(cells);
     if (present !== null) {
+      const sequence = layout.sequenceIn(lease);
       const presentSequence = layout.readSequence(this.#memory(present), this.#offset(present));
       if (sequence <= presentSequence) return sequence === presentSequence ? "known" : "stale";
-      this.#overwrite(present, lease.bytes, sighting);
+      this.#overwrite(present, lease, sighting);
       return "stored";
     }
-    const cells = this.#cellsOf(userId);
     if (cells.length >= LIMITS.maxDevicesPerAccount) {
       const leastRecent = cells.reduce((a, b) => (this.#lastSeenAt(a) <= this.#lastSeenAt(b) ? a : b));
-      if (this.#lastSeenAt(leastRecent) >= issuedAt) return "stale";
+      if (this.#lastSeenAt(leastRecent) >= times.issuedAt) return "stale";
       this.#remove(leastRecent);
     }
-    this.#insert(lease.bytes, sighting);
+    this.#insert(lease, sighting);
     return "stored";
   }
 
@@ -99,6 +102,12 @@ export class PackedRecords implements RecordStore {
       if (this.#forgottenAt(cell) > now) records.push(this.#record(cell));
     }
     return records;
+  }
+
+  /** The record of one device. */
+  record(userId: UserId, deviceId: DeviceId, now: number): LeaseRecord | null {
+    const cell = this.#cellOf(userId, deviceId);
+    return cell !== null && this.#forgottenAt(cell) > now ? this.#record(cell) : null;
   }
 
   markGone(notice: GoneNotice, now: number): boolean {
@@ -167,19 +176,31 @@ export class PackedRecords implements RecordStore {
     });
   }
 
+  #requirePrefix(lease: Uint8Array): void {
+    if (!this.#prefix) this.#prefix = layout.leasePrefix(lease);
+    else if (!layout.hasPrefix(lease, this.#prefix)) throw new RangeError("a lease of another network or format");
+  }
+
   #cellsOf(userId: UserId): Cell[] {
+    this.#wantedUser.write(userId, 0, USER_ID_BYTES, "hex");
+    return this.#wantedCells();
+  }
+
+  #cellOf(userId: UserId, deviceId: DeviceId): Cell | null {
+    this.#wantedDevice.write(deviceId, 0, DEVICE_ID_BYTES, "hex");
+    return this.#wantedCell(this.#cellsOf(userId));
+  }
+
+  #wantedCells(): Cell[] {
     const user = this.#wantedUser;
-    user.write(userId, 0, USER_ID_BYTES, "hex");
     layout.hashUser(user, 0, this.#secret, this.#wantedHash);
     return this.#index
       .find(this.#wantedHash)
       .filter((cell) => layout.holdsUser(this.#memory(cell), this.#offset(cell), user));
   }
 
-  #cellOf(userId: UserId, deviceId: DeviceId): Cell | null {
+  #wantedCell(cells: readonly Cell[]): Cell | null {
     const device = this.#wantedDevice;
-    device.write(deviceId, 0, DEVICE_ID_BYTES, "hex");
-    const cells = this.#cellsOf(userId);
     return cells.find((cell) => layout.holdsDevice(this.#memory(cell), this.#offset(cell), device)) ?? null;
   }
 

@@ -30,6 +30,10 @@ const GONE = 2;
 /** Kind, version and network ID stand before the user ID in an encoded lease (protocol/lease.ts). */
 const PREFIX_BYTES = 2 + NETWORK_ID_BYTES;
 
+const LEASE_DEVICE = PREFIX_BYTES + USER_ID_BYTES + SIGN_KEY_BYTES;
+const LEASE_SEQUENCE = LEASE_DEVICE + DEVICE_ID_BYTES + SUPERNODE_ID_BYTES + INBOX_BYTES;
+const LEASE_BODY_LENGTH = LEASE_SEQUENCE + 8 + 8 + 4;
+
 const SEEN = 1;
 export const CELL_USER = SEEN + 6;
 const DEVICE = CELL_USER + USER_ID_BYTES + SIGN_KEY_BYTES;
@@ -44,6 +48,32 @@ const BODY = BODY_LENGTH + 2;
 /** What stands before the user ID: the same in every lease of a network. */
 export function leasePrefix(lease: Uint8Array): Buffer {
   return Buffer.from(lease.subarray(0, PREFIX_BYTES));
+}
+
+/** Whether the length is what the lease itself says: all else was checked before it was ever written. */
+export function isLeaseShaped(lease: Uint8Array): boolean {
+  const bodyLength = ((lease[LEASE_BODY_LENGTH] ?? 0) << 8) | (lease[LEASE_BODY_LENGTH + 1] ?? 0);
+  return lease.length === LEASE_BODY_LENGTH + 2 + bodyLength + SIGNATURE_BYTES;
+}
+
+export function hasPrefix(lease: Uint8Array, prefix: Buffer): boolean {
+  return prefix.every((byte, index) => lease[index] === byte);
+}
+
+/** Whose a lease is, as views of it. */
+export function ownerIn(lease: Uint8Array): { readonly user: Uint8Array; readonly device: Uint8Array } {
+  return {
+    user: lease.subarray(PREFIX_BYTES, PREFIX_BYTES + USER_ID_BYTES),
+    device: lease.subarray(LEASE_DEVICE, LEASE_DEVICE + DEVICE_ID_BYTES),
+  };
+}
+
+export function sequenceIn(lease: Uint8Array): number {
+  return uint64In(lease, LEASE_SEQUENCE);
+}
+
+export function timesIn(lease: Uint8Array): Pick<Lease, "issuedAt" | "validityMs"> {
+  return { issuedAt: uint64In(lease, LEASE_SEQUENCE + 8), validityMs: uint32In(lease, LEASE_SEQUENCE + 16) };
 }
 
 export function cellBytes(lease: Uint8Array): number {
@@ -125,6 +155,15 @@ function mix(word: number): number {
   value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
   return value ^ (value >>> 16);
+}
+
+function uint64In(bytes: Uint8Array, offset: number): number {
+  return uint32In(bytes, offset) * 2 ** 32 + uint32In(bytes, offset + 4);
+}
+
+function uint32In(bytes: Uint8Array, offset: number): number {
+  const [a = 0, b = 0, c = 0, d = 0] = [bytes[offset], bytes[offset + 1], bytes[offset + 2], bytes[offset + 3]];
+  return a * 2 ** 24 + (b << 16) + (c << 8) + d;
 }
 
 function readUint64(memory: Buffer, offset: number): number {

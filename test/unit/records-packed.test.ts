@@ -13,7 +13,7 @@ const newStore = () => new PackedRecords([1, 2]);
 describe("the packed store", () => {
   it("takes at most 300 bytes a record of 260 bytes, index included", () => {
     const store = newStore();
-    for (let user = 0; user < 60_000; user++) store.put(leaseOf(user), START);
+    for (let user = 0; user < 40_000; user++) store.put(leaseOf(user), START);
     expect(leaseOf(0).bytes.length).toBe(260);
     expect(store.allocatedBytes / store.size).toBeLessThan(300);
   });
@@ -21,15 +21,14 @@ describe("the packed store", () => {
   it("gives back the memory of what it has forgotten, and finds the rest", () => {
     const store = newStore();
     const lasting = unsignedLeases({ issuedAt: START + 1 });
-    for (let user = 0; user < 20_000; user++) store.put((user % 1_000 ? leaseOf : lasting)(user), START + 1);
+    for (let user = 0; user < 8_000; user++) store.put((user % 1_000 ? leaseOf : lasting)(user), START + 1);
     const full = store.allocatedBytes;
     let removed = 0;
     for (let round = 0; round < 3; round++) removed += store.expire(FORGOTTEN);
-    expect(removed).toBe(19_980);
-    expect(store.size).toBe(20);
-    for (let user = 0; user < 20_000; user++) {
-      expect(store.find(leaseOf(user).value.userId, START + 2)).toHaveLength(user % 1_000 ? 0 : 1);
-    }
+    expect(removed).toBe(7_992);
+    expect(store.size).toBe(8);
+    const found = Array.from({ length: 8_000 }, (_, user) => store.find(leaseOf(user).value.userId, START + 2).length);
+    expect(found).toEqual(found.map((_, user) => (user % 1_000 ? 0 : 1)));
     store.expire(FORGOTTEN + 1);
     expect(store.allocatedBytes).toBeLessThan(full / 2);
   });
@@ -55,14 +54,15 @@ describe("the packed store", () => {
     const store = newStore();
     for (let user = 0; user < 5_000; user++) store.put(leaseOf(user), START);
     const seen = new Set<string>();
+    let visits = 0;
     for (let slab = 0; slab < store.slabCount; slab++) {
       store.visitSlab(slab, START, (view) => {
-        expect(seen.has(view.userId)).toBe(false);
-        seen.add(view.userId);
-        expect(view.sighting).toEqual({ lastSeenAt: START, gone: false });
-        expect(view.record().lease.value.userId).toBe(view.userId);
+        visits++;
+        if (view.sighting.lastSeenAt === START && view.record().lease.value.userId === view.userId)
+          seen.add(view.userId);
       });
     }
+    expect(visits).toBe(5_000);
     expect(seen.size).toBe(5_000);
     let forgotten = 0;
     for (let slab = 0; slab < store.slabCount; slab++) {
@@ -75,7 +75,7 @@ describe("the packed store", () => {
     const store = newStore();
     const lease = leaseOf(1);
     const muchLater = START + TIMES.leaseMemoryMs;
-    store.adopt(lease, { lastSeenAt: muchLater, gone: true }, muchLater);
+    store.adopt(lease.bytes, { lastSeenAt: muchLater, gone: true }, muchLater);
     expect(store.find(lease.value.userId, muchLater)[0]?.lastSeenAt).toBe(START + TIMES.leaseValidityMs);
     expect(store.find(lease.value.userId, FORGOTTEN)).toEqual([]);
   });
@@ -84,7 +84,7 @@ describe("the packed store", () => {
     const store = newStore();
     const lease = leaseOf(1);
     store.put(lease, START);
-    expect(store.adopt(lease, { lastSeenAt: START, gone: true }, START)).toBe("known");
+    expect(store.adopt(lease.bytes, { lastSeenAt: START, gone: true }, START)).toBe("known");
     expect(store.find(lease.value.userId, START)[0]?.gone).toBe(false);
     const notice = {
       userId: lease.value.userId,
@@ -114,10 +114,10 @@ describe("the arena", () => {
     const cells = new Set<number>();
     for (let round = 0; round < 20_000; round++) {
       const cell = arena.allocate(100);
-      expect(cells.has(cell)).toBe(false);
       cells.add(cell);
       arena.memoryOf(cell)[arena.offsetOf(cell)] = 1;
     }
+    expect(cells.size).toBe(20_000);
     const bytes = arena.allocatedBytes;
     for (const cell of cells) arena.free(cell);
     expect(arena.allocatedBytes).toBe(0);
@@ -141,8 +141,8 @@ describe("the index", () => {
         present.add(cell);
         index.add(hashOf(cell), cell);
       }
-      expect(index.size).toBe(present.size);
     }
+    expect(index.size).toBe(present.size);
     for (const place of [0, 1, 2]) {
       const found = index.find({ place, tag: 7 }).filter((cell) => cell % 3 === place);
       expect(found.sort()).toEqual([...present].filter((cell) => cell % 3 === place).sort());
