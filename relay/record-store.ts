@@ -122,8 +122,8 @@ export function isSaidToBeThere(record: LeaseRecord, now: number): boolean {
   return !record.gone && isLeaseValid(record.lease.value, now);
 }
 
-/** What was received is a view of a network buffer many times its size. */
-function ownCopy(lease: Signed<Lease>): Signed<Lease> {
+/** For keeping: what was received is a view of a network buffer many times its size. */
+export function ownCopy(lease: Signed<Lease>): Signed<Lease> {
   const bytes = Uint8Array.from(lease.bytes);
   const bodyLength = lease.body.length;
   return { value: lease.value, bytes, body: bytes.subarray(0, bodyLength), signature: bytes.subarray(bodyLength) };

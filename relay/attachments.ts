@@ -1,0 +1,171 @@
+/** The ordinary nodes that are attached here: one per device, each with an inbox of its own. */
+import { randomBytes } from "node:crypto";
+import type { Socket } from "socket.io";
+import type { z } from "zod";
+import { toHex } from "../protocol/bytes.ts";
+import type { UserCertificate } from "../protocol/certificate.ts";
+import { KithError } from "../protocol/errors.ts";
+import { type DeviceAddress, INBOX_BYTES, InboxId } from "../protocol/identifiers.ts";
+import { caller } from "../protocol/rpc.ts";
+import type { Signed } from "../protocol/signed.ts";
+import { DELIVERY_METHODS, type NODE_PUSHES } from "../protocol/supernode-api.ts";
+import type { InboxChange } from "./link-peer.ts";
+import type { RelayLimits } from "./relay-limits.ts";
+import type { RelayTimes } from "./relay-times.ts";
+
+const NO_STATUS = new Uint8Array(0);
+
+/** One device while its socket is open. */
+export class Attachment {
+  readonly inbox: InboxId;
+  readonly certificate: Signed<UserCertificate>;
+  sealedStatus: Uint8Array = NO_STATUS;
+  /** Since when the device wants to look offline, by its latest lease; null if it does not. */
+  hiddenSince: number | null = null;
+  readonly #socket: Socket;
+  #deliveriesInFlight = 0;
+
+  constructor(inbox: InboxId, certificate: Signed<UserCertificate>, socket: Socket) {
+    this.inbox = inbox;
+    this.certificate = certificate;
+    this.#socket = socket;
+  }
+
+  get address(): DeviceAddress {
+    const { userId, deviceId } = this.certificate.value;
+    return { userId, deviceId };
+  }
+
+  push<K extends keyof typeof NODE_PUSHES>(name: K, value: z.infer<(typeof NODE_PUSHES)[K]>): void {
+    this.#socket.emit(name, value);
+  }
+
+  /** Whether the device took the envelope in time. */
+  async deliver(from: DeviceAddress, envelope: Uint8Array, timeoutMs: number, maxInFlight: number): Promise<boolean> {
+    if (this.#deliveriesInFlight >= maxInFlight) return false;
+    this.#deliveriesInFlight++;
+    try {
+      await caller(this.#socket, DELIVERY_METHODS, timeoutMs)("deliver", { from, envelope });
+      return true;
+    } catch {
+      // It refused, was too slow or has left: to the sender that is all the same, it keeps the envelope.
+      return false;
+    } finally {
+      this.#deliveriesInFlight--;
+    }
+  }
+
+  close(): void {
+    this.#socket.disconnect(true);
+  }
+}
+
+export interface AttachmentsParts {
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly limits: RelayLimits;
+  readonly times: Pick<RelayTimes, "deliverMs">;
+}
+
+/** An attachment has begun, has another status, or has ended. */
+export type AttachmentListener = (attachment: Attachment, change: InboxChange) => void;
+
+export class Attachments {
+  readonly #parts: AttachmentsParts;
+  readonly #byInbox = new Map<InboxId, Attachment>();
+  readonly #byDevice = new Map<string, Attachment>();
+  readonly #listeners: AttachmentListener[] = [];
+  #isClosing = false;
+
+  constructor(parts: AttachmentsParts) {
+    this.#parts = parts;
+  }
+
+  onChange(listener: AttachmentListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** A device has proved itself on this socket; its older socket, if any, is replaced. @throws KithError `supernode-busy` */
+  attach(socket: Socket, certificate: Signed<UserCertificate>): Attachment {
+    const { limits, random } = this.#parts;
+    const older = this.#byDevice.get(deviceKey(certificate.value));
+    if (this.#isClosing || (!older && this.#byInbox.size >= limits.maxAttachments)) {
+      throw new KithError("supernode-busy", { seconds: 5 + Math.round(random() * 25) });
+    }
+    if (older) this.#replace(older);
+    const inbox = InboxId.parse(toHex(randomBytes(INBOX_BYTES)));
+    const attachment = new Attachment(inbox, certificate, socket);
+    this.#byInbox.set(inbox, attachment);
+    this.#byDevice.set(deviceKey(certificate.value), attachment);
+    return attachment;
+  }
+
+  setStatus(attachment: Attachment, sealedStatus: Uint8Array): void {
+    attachment.sealedStatus = Uint8Array.from(sealedStatus);
+    if (attachment.hiddenSince === null) this.#tell(attachment);
+  }
+
+  /** @param since null shows the device again */
+  hide(attachment: Attachment, since: number | null): void {
+    if ((attachment.hiddenSince === null) === (since === null)) return;
+    attachment.hiddenSince = since;
+    this.#tell(attachment);
+  }
+
+  /** False once it has ended, though its socket may still say something. */
+  has(attachment: Attachment): boolean {
+    return this.#byInbox.get(attachment.inbox) === attachment;
+  }
+
+  /** The socket has closed, or the device says that it leaves. Ends once, however often it is said. */
+  end(attachment: Attachment): void {
+    if (!this.#byInbox.delete(attachment.inbox)) return;
+    const device = deviceKey(attachment.certificate.value);
+    if (this.#byDevice.get(device) === attachment) this.#byDevice.delete(device);
+    const change = this.stateOf(attachment.inbox);
+    const lastSeenAt = attachment.hiddenSince ?? this.#parts.now();
+    for (const listener of this.#listeners) listener(attachment, { ...change, lastSeenAt });
+  }
+
+  /** How an inbox is doing; one that is not known here is gone, nobody knows since when (0). */
+  stateOf(inbox: InboxId): InboxChange {
+    const attachment = this.#byInbox.get(inbox);
+    if (!attachment) return { inbox, state: "gone", sealedStatus: NO_STATUS, lastSeenAt: 0 };
+    const { hiddenSince, sealedStatus } = attachment;
+    if (hiddenSince !== null) return { inbox, state: "gone", sealedStatus: NO_STATUS, lastSeenAt: hiddenSince };
+    return { inbox, state: "online", sealedStatus, lastSeenAt: this.#parts.now() };
+  }
+
+  async deliver(inbox: InboxId, from: DeviceAddress, envelope: Uint8Array): Promise<boolean> {
+    const { times, limits } = this.#parts;
+    const attachment = this.#byInbox.get(inbox);
+    return attachment ? attachment.deliver(from, envelope, times.deliverMs, limits.deliveriesInFlight) : false;
+  }
+
+  get size(): number {
+    return this.#byInbox.size;
+  }
+
+  all(): Iterable<Attachment> {
+    return this.#byInbox.values();
+  }
+
+  /** Takes no newcomers from now on. */
+  refuseNewcomers(): void {
+    this.#isClosing = true;
+  }
+
+  #replace(older: Attachment): void {
+    this.end(older);
+    older.close();
+  }
+
+  #tell(attachment: Attachment): void {
+    const change = this.stateOf(attachment.inbox);
+    for (const listener of this.#listeners) listener(attachment, change);
+  }
+}
+
+function deviceKey({ userId, deviceId }: DeviceAddress): string {
+  return `${userId}/${deviceId}`;
+}

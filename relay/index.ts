@@ -1,0 +1,46 @@
+/** The supernode as a process: options in, one line out, signals handled. */
+import { pino } from "pino";
+import { authority } from "../protocol/certificate.ts";
+import { KithError } from "../protocol/errors.ts";
+import { HELP, parseCommandLine } from "./options.ts";
+import { startSupernode } from "./supernode.ts";
+
+async function main(): Promise<void> {
+  const command = parseCommandLine(process.argv.slice(2), process.env);
+  if (command.kind === "help") {
+    process.stdout.write(HELP);
+    return;
+  }
+  const { options } = command;
+  const log = pino({ level: options["log-level"] }, pino.destination({ dest: 2, sync: true }));
+  const supernode = await startSupernode({
+    dataFolder: options.data,
+    loginServer: options["login-server"],
+    enrolmentToken: options["enrolment-token"],
+    listen: options.listen,
+    host: options.host,
+    port: options.port,
+    log,
+  });
+  const stop = () => {
+    supernode.drain(options["drain-seconds"] * 1_000).then(
+      () => process.exit(0),
+      (error: unknown) => fail(error),
+    );
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop);
+  // Started by another process that has gone: nobody would end this one.
+  if (process.send) process.once("disconnect", stop);
+  const { supernodeId, host, port } = supernode;
+  process.stdout.write(`Supernode ${supernodeId} at ${authority({ host, port })}, data in ${options.data}\n`);
+  process.send?.({ kind: "ready", supernodeId, host, port });
+}
+
+function fail(thrown: unknown): never {
+  const error = KithError.from(thrown);
+  const cause = error.code === "internal" && error.cause instanceof Error ? ` (${error.cause.message})` : "";
+  process.stderr.write(`relay: ${error.message}${cause}\n`);
+  process.exit(1);
+}
+
+main().catch(fail);

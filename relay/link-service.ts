@@ -1,0 +1,54 @@
+/** What other supernodes may ask of this one, and it of itself. */
+import type { InboxId } from "../protocol/identifiers.ts";
+import type { Attachments } from "./attachments.ts";
+import type { SessionHandlers } from "./endpoint.ts";
+import type { LINK_REQUESTS, LinkPeer } from "./link-peer.ts";
+import type { Shard } from "./shard.ts";
+import type { WatchRegistry } from "./watch-registry.ts";
+
+export interface LinkServiceParts {
+  readonly shard: Shard;
+  readonly attachments: Attachments;
+  readonly inboxWatches: WatchRegistry<InboxId>;
+}
+
+export type LinkHandlers = SessionHandlers<typeof LINK_REQUESTS, LinkPeer>;
+
+/** Errors: those of shard.ts, and `too-large` for a peer that watches too much. */
+export function linkHandlers({ shard, attachments, inboxWatches }: LinkServiceParts): LinkHandlers {
+  return {
+    store(_peer, { lease, certificate }) {
+      shard.store(lease, certificate);
+      return {};
+    },
+
+    markGone(peer, notice) {
+      shard.markGone({ ...notice, home: peer.supernodeId });
+      return {};
+    },
+
+    find(_peer, { userId }) {
+      const records = shard
+        .find(userId)
+        .map(({ lease, gone, lastSeenAt }) => ({ lease: lease.bytes, gone, lastSeenAt }));
+      return { records };
+    },
+
+    watchLeases(peer, { add, remove }) {
+      shard.unwatch(peer, remove);
+      shard.watch(peer, add);
+      return {};
+    },
+
+    watchInboxes(peer, { add, remove }) {
+      inboxWatches.remove(peer, remove);
+      inboxWatches.add(peer, add);
+      for (const inbox of add) peer.push({ name: "inboxChanged", value: attachments.stateOf(inbox) });
+      return {};
+    },
+
+    async route(_peer, { inbox, from, envelope }) {
+      return { delivered: await attachments.deliver(inbox, from, envelope) };
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/** How a socket becomes a node's or another supernode's: both sides prove their keys. */
+import { requireAttachProof, requireProtocolVersion, signAttachAnswer } from "../protocol/attach-proof.ts";
+import { KithError } from "../protocol/errors.ts";
+import { type TrustAnchor, trustSupernodeCertificate, trustUserCertificate } from "../protocol/trust.ts";
+import type { Attachments } from "./attachments.ts";
+import type { Connection } from "./connection.ts";
+import type { SessionHandlers } from "./endpoint.ts";
+import type { OPENING_METHODS } from "./link-peer.ts";
+import type { Member, Membership } from "./membership-source.ts";
+import type { SupernodeKeys } from "./supernode-keys.ts";
+
+export interface OpeningParts {
+  readonly anchor: TrustAnchor;
+  readonly keys: SupernodeKeys;
+  /** This supernode's own certificate, as it is now. */
+  readonly self: () => Member;
+  readonly attachments: Attachments;
+  readonly membership: Membership;
+}
+
+/** Errors: `protocol-version`, `signature-invalid`, `supernode-busy`, `not-authenticated`, and as trust.ts. */
+export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPENING_METHODS, Connection> {
+  const { anchor, keys, self, attachments, membership } = parts;
+
+  function claimOf(connection: Connection, nonce: Uint8Array) {
+    return connection.takeClaim(nonce, self().value.supernodeId, keys.tlsFingerprint);
+  }
+
+  return {
+    attach(connection, input) {
+      requireProtocolVersion(input.protocolVersion, "The supernode");
+      const claim = claimOf(connection, input.nonce);
+      const certificate = trustUserCertificate(anchor, Uint8Array.from(input.certificate));
+      requireAttachProof(claim, input.proof, certificate.value.signKey);
+      const attachment = attachments.attach(connection.socket, certificate);
+      connection.becomeNode(attachment);
+      return { proof: signAttachAnswer(claim, keys.signing.secretKey), inbox: attachment.inbox };
+    },
+
+    join(connection, input) {
+      requireProtocolVersion(input.protocolVersion, "The supernode");
+      const claim = claimOf(connection, input.nonce);
+      const supernode = trustSupernodeCertificate(anchor, Uint8Array.from(input.certificate));
+      requireAttachProof(claim, input.proof, supernode.value.signKey);
+      if (supernode.value.supernodeId === self().value.supernodeId) throw new KithError("supernode-untrusted");
+      connection.becomeLink(supernode.value.supernodeId);
+      membership.meet(supernode);
+      return { proof: signAttachAnswer(claim, keys.signing.secretKey) };
+    },
+  };
+}

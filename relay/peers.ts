@@ -1,0 +1,112 @@
+/** All supernodes as places to ask, this one included: the same question, answered here or over a link. */
+import { equalBytes } from "../protocol/bytes.ts";
+import type { SupernodeCertificate } from "../protocol/certificate.ts";
+import { KithError } from "../protocol/errors.ts";
+import type { SupernodeId } from "../protocol/identifiers.ts";
+import type { Input, Output } from "../protocol/rpc.ts";
+import { Link, type LinkParts } from "./link.ts";
+import type { LINK_REQUESTS, LinkPeer, LinkPush } from "./link-peer.ts";
+import type { LinkHandlers } from "./link-service.ts";
+import type { Membership, MembershipChange } from "./membership-source.ts";
+
+type Requests = typeof LINK_REQUESTS;
+
+export interface PeersParts {
+  readonly self: SupernodeId;
+  readonly membership: Membership;
+  /** Answers what this supernode asks itself. */
+  readonly local: LinkHandlers;
+  readonly link: Omit<LinkParts, "onPush" | "onLost">;
+}
+
+export interface PeersListener {
+  pushed(from: SupernodeId, push: LinkPush): void;
+  /** Whatever was watched there is watched no longer. */
+  lost(supernodeId: SupernodeId): void;
+}
+
+export class Peers {
+  readonly #parts: PeersParts;
+  readonly #links = new Map<SupernodeId, Link>();
+  readonly #listeners: PeersListener[] = [];
+  /** This supernode as its own peer. */
+  readonly loopback: LinkPeer;
+  #isClosed = false;
+
+  constructor(parts: PeersParts) {
+    this.#parts = parts;
+    // Deferred, so that a change is never announced in the midst of being made.
+    this.loopback = { supernodeId: parts.self, push: (push) => queueMicrotask(() => this.#pushed(parts.self, push)) };
+    parts.membership.onChange((change) => this.#memberChanged(change));
+  }
+
+  listen(listener: PeersListener): void {
+    this.#listeners.push(listener);
+  }
+
+  /** @throws KithError `supernode-unreachable` (also for one that is no member), `timeout`, or the other's refusal */
+  async call<K extends keyof Requests & string>(
+    to: SupernodeId,
+    name: K,
+    input: Input<Requests[K]>,
+  ): Promise<Output<Requests[K]>> {
+    if (to === this.#parts.self) return this.#parts.local[name](this.loopback, input);
+    return this.#link(to).call(name, input);
+  }
+
+  /** Keeps the link to a supernode open for its pushes. Returns how to give that up. */
+  hold(supernodeId: SupernodeId): () => void {
+    if (supernodeId === this.#parts.self || !this.#parts.membership.members().has(supernodeId)) return () => undefined;
+    return this.#link(supernodeId).hold();
+  }
+
+  /** Known not to answer just now. */
+  isFailed(supernodeId: SupernodeId): boolean {
+    return this.#links.get(supernodeId)?.isFailed ?? false;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const link of this.#links.values()) link.close();
+    this.#links.clear();
+  }
+
+  #link(supernodeId: SupernodeId): Link {
+    const known = this.#links.get(supernodeId);
+    if (known) return known;
+    const member = this.#parts.membership.members().get(supernodeId);
+    if (!member || this.#isClosed) throw new KithError("supernode-unreachable");
+    const link = new Link(member, {
+      ...this.#parts.link,
+      onPush: (push) => this.#pushed(supernodeId, push),
+      onLost: () => this.#lost(supernodeId),
+    });
+    this.#links.set(supernodeId, link);
+    return link;
+  }
+
+  #memberChanged(change: MembershipChange): void {
+    if (change.kind === "joined") return;
+    const supernodeId = change.kind === "left" ? change.supernodeId : change.member.value.supernodeId;
+    const link = this.#links.get(supernodeId);
+    if (!link || (change.kind === "renewed" && isSamePlace(link, change.member.value))) return;
+    this.#links.delete(supernodeId);
+    link.close();
+    this.#lost(supernodeId);
+  }
+
+  #pushed(from: SupernodeId, push: LinkPush): void {
+    for (const listener of this.#listeners) listener.pushed(from, push);
+  }
+
+  #lost(supernodeId: SupernodeId): void {
+    if (this.#isClosed) return;
+    for (const listener of this.#listeners) listener.lost(supernodeId);
+  }
+}
+
+/** A certificate that was only renewed is no reason to reconnect. */
+function isSamePlace({ member }: Link, now: SupernodeCertificate): boolean {
+  const { host, port, tlsFingerprint } = member.value;
+  return host === now.host && port === now.port && equalBytes(tlsFingerprint, now.tlsFingerprint);
+}

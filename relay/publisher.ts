@@ -1,0 +1,207 @@
+/**
+ * A home's part in the directory: sees to it that the leases of its attached devices, and
+ * in the end the word that a device is gone, reach all the holders, however often one of
+ * them has to be asked.
+ */
+import { KithError } from "../protocol/errors.ts";
+import type { InboxId, SupernodeId } from "../protocol/identifiers.ts";
+import type { Lease } from "../protocol/lease.ts";
+import { holdersOf } from "../protocol/placement.ts";
+import type { Signed } from "../protocol/signed.ts";
+import type { Membership } from "./membership-source.ts";
+import type { Peers } from "./peers.ts";
+import { ownCopy } from "./record-store.ts";
+import type { RelayTimes } from "./relay-times.ts";
+
+export interface PublisherParts {
+  readonly membership: Membership;
+  readonly peers: Peers;
+  readonly now: () => number;
+  readonly times: Pick<RelayTimes, "registerSettleMs" | "republishMs" | "goneNoticeMs">;
+}
+
+/** What all holders should have heard of one attachment. */
+interface Publication {
+  readonly lease: Signed<Lease>;
+  readonly certificate: Uint8Array;
+  /** Null as long as the device is attached. */
+  goneSince: number | null;
+  /** Holders that have heard it. */
+  readonly informed: Set<SupernodeId>;
+  /** Holders that are being told just now. */
+  readonly asked: Map<SupernodeId, Promise<void>>;
+}
+
+/** Publications looked at in one go after a change of membership. */
+const OFFER_SLICE = 200;
+
+export class Publisher {
+  readonly #parts: PublisherParts;
+  readonly #publications = new Map<InboxId, Publication>();
+  /** Those that some holder may not have heard of. */
+  readonly #incomplete = new Set<Publication>();
+  readonly #timer: NodeJS.Timeout;
+  #slice: NodeJS.Immediate | undefined;
+  #isClosed = false;
+
+  constructor(parts: PublisherParts) {
+    this.#parts = parts;
+    this.#timer = setInterval(() => this.#offerAgain(), parts.times.republishMs);
+    parts.membership.onChange((change) => {
+      if (change.kind === "renewed") return;
+      for (const publication of this.#publications.values()) this.#incomplete.add(publication);
+      this.#offerAgain();
+    });
+    // It may come back without what it was told.
+    parts.peers.listen({ pushed: () => undefined, lost: (supernodeId) => this.#forgetInformed(supernodeId) });
+  }
+
+  /**
+   * Puts a trusted lease of an attached device into the directory.
+   * @param certificate the device's
+   * @throws KithError `lease-stale`, or what the holders answered if none has stored it
+   */
+  async publish(lease: Signed<Lease>, certificate: Uint8Array): Promise<void> {
+    const { inbox } = lease.value;
+    const earlier = this.#publications.get(inbox);
+    if (earlier) this.#incomplete.delete(earlier);
+    const publication: Publication = {
+      lease: ownCopy(lease),
+      certificate,
+      goneSince: null,
+      informed: new Set(),
+      asked: new Map(),
+    };
+    this.#publications.set(inbox, publication);
+    this.#offer(publication);
+    await this.#settled(publication);
+  }
+
+  /** The device has left: its holders are told, so that all know when it was last seen. */
+  retire(inbox: InboxId, lastSeenAt: number): void {
+    const publication = this.#publications.get(inbox);
+    if (!publication || publication.goneSince !== null) return;
+    publication.goneSince = lastSeenAt;
+    publication.informed.clear();
+    this.#offer(publication);
+  }
+
+  /** Waits for what is under way, at most this long. */
+  async drain(timeoutMs: number): Promise<void> {
+    const underWay = [...this.#publications.values()].flatMap(({ asked }) => [...asked.values()]);
+    await withinMs(timeoutMs, Promise.allSettled(underWay));
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    clearImmediate(this.#slice);
+  }
+
+  #offer(publication: Publication): void {
+    const holders = holdersOf(publication.lease.value.userId, this.#parts.membership.members().keys());
+    const uninformed = holders.filter((holder) => !publication.informed.has(holder));
+    if (uninformed.length === 0) {
+      this.#complete(publication);
+      return;
+    }
+    this.#incomplete.add(publication);
+    for (const holder of uninformed) {
+      if (!publication.asked.has(holder)) this.#ask(publication, holder);
+    }
+  }
+
+  #ask(publication: Publication, holder: SupernodeId): void {
+    const wasGone = publication.goneSince !== null;
+    const asked = this.#tell(publication, holder).then(
+      () => {
+        if (wasGone === (publication.goneSince !== null)) publication.informed.add(holder);
+      },
+      (error: unknown) => {
+        // Whoever knows a newer lease has nothing to learn from this one.
+        if (hasCode(error, "lease-stale")) publication.informed.add(holder);
+        throw error;
+      },
+    );
+    publication.asked.set(holder, asked);
+    asked
+      .catch(() => undefined)
+      .finally(() => {
+        publication.asked.delete(holder);
+        if (this.#isClosed) return;
+        // The device left while its lease was on the way.
+        if (wasGone !== (publication.goneSince !== null)) this.#ask(publication, holder);
+        else if (publication.asked.size === 0) this.#completeIfAllInformed(publication);
+      });
+  }
+
+  async #tell({ lease, certificate, goneSince }: Publication, holder: SupernodeId): Promise<void> {
+    const { userId, deviceId, inbox } = lease.value;
+    if (goneSince === null) await this.#parts.peers.call(holder, "store", { lease: lease.bytes, certificate });
+    else await this.#parts.peers.call(holder, "markGone", { userId, deviceId, inbox, lastSeenAt: goneSince });
+  }
+
+  #completeIfAllInformed(publication: Publication): void {
+    const holders = holdersOf(publication.lease.value.userId, this.#parts.membership.members().keys());
+    if (holders.every((holder) => publication.informed.has(holder))) this.#complete(publication);
+  }
+
+  #complete(publication: Publication): void {
+    this.#incomplete.delete(publication);
+    const { inbox } = publication.lease.value;
+    if (publication.goneSince !== null && this.#publications.get(inbox) === publication) {
+      this.#publications.delete(inbox);
+    }
+  }
+
+  #offerAgain(): void {
+    this.#slice ??= setImmediate(() => this.#offerSlice([...this.#incomplete]));
+  }
+
+  #offerSlice(publications: Publication[]): void {
+    this.#slice = undefined;
+    const tooLate = this.#parts.now() - this.#parts.times.goneNoticeMs;
+    for (const publication of publications.splice(0, OFFER_SLICE)) {
+      if (!this.#incomplete.has(publication)) continue;
+      if (publication.goneSince !== null && publication.goneSince < tooLate) this.#complete(publication);
+      else this.#offer(publication);
+    }
+    if (publications.length > 0) this.#slice = setImmediate(() => this.#offerSlice(publications));
+  }
+
+  #forgetInformed(supernodeId: SupernodeId): void {
+    for (const publication of this.#publications.values()) {
+      if (publication.informed.delete(supernodeId)) this.#incomplete.add(publication);
+    }
+  }
+
+  /** Once one holder has stored the lease, slow ones are not waited for very long. */
+  async #settled(publication: Publication): Promise<void> {
+    const asked = [...publication.asked.values()];
+    const stale = Promise.all(asked.map((one) => one.catch(rethrowStale)));
+    await withinMs(this.#parts.times.registerSettleMs, stale);
+    await Promise.any(asked).catch((error: AggregateError) => {
+      throw error.errors[0];
+    });
+  }
+}
+
+function rethrowStale(error: unknown): void {
+  if (hasCode(error, "lease-stale")) throw error;
+}
+
+function hasCode(error: unknown, code: KithError["code"]): boolean {
+  return error instanceof KithError && error.code === code;
+}
+
+async function withinMs(timeoutMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs);
+  });
+  try {
+    await Promise.race([work, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,23 @@
+/** Every bound that a supernode sets to those who connect, and the abuse or accident that it stops. */
+export const RELAY_LIMITS = {
+  /** Ordinary nodes attached at once: beyond, a newcomer is sent elsewhere and nobody is dropped. */
+  maxAttachments: 10_000,
+  /** Requests of one node that are not answered yet. */
+  nodeRequestsInFlight: 64,
+  /** Requests of one node: a burst of this many, refilled at this rate. A voice message is fifty. */
+  nodeRequestBurst: 400,
+  nodeRequestsPerSecond: 50,
+  /** The same for another supernode, which speaks for up to 10,000 nodes. */
+  linkRequestsInFlight: 4_096,
+  linkRequestBurst: 40_000,
+  linkRequestsPerSecond: 10_000,
+  /** Envelopes on their way to one device: one that reads slowly must not fill our memory. */
+  deliveriesInFlight: 64,
+  /** Bytes waiting for one socket: one that does not read is closed before it fills our memory. */
+  nodeBacklogBytes: 8 * 1024 * 1024,
+  linkBacklogBytes: 64 * 1024 * 1024,
+  /** Leases or inboxes that one other supernode may watch here. */
+  maxWatchesPerLink: 200_000,
+} as const;
+
+export type RelayLimits = { readonly [K in keyof typeof RELAY_LIMITS]: number };

@@ -1,0 +1,35 @@
+/** Every time that a supernode keeps to, in milliseconds; a test passes shorter ones. */
+import { TIMES } from "../protocol/limits.ts";
+
+export const RELAY_TIMES = {
+  attachTimeoutMs: TIMES.attachTimeoutMs,
+  pingIntervalMs: TIMES.pingIntervalMs,
+  pingTimeoutMs: TIMES.pingTimeoutMs,
+  /** One request to another supernode, the time to connect included. */
+  linkRequestMs: 6_000,
+  linkConnectMs: 4_000,
+  /** A link that nobody has asked anything over for this long is closed. */
+  linkIdleMs: 5 * 60_000,
+  lookupHedgeMs: TIMES.lookupHedgeMs,
+  /** How long the answer to a look-up or to `watch` waits for homes that are slow; what comes later is pushed. */
+  presenceSettleMs: 1_500,
+  /** A device must take an envelope in this time; shorter than a link request, that in turn shorter than the sender's patience. */
+  deliverMs: 5_000,
+  /** Registering waits this long for slow holders, as long as one has stored the lease. */
+  registerSettleMs: 2_000,
+  /** Leases that a holder has missed are offered again this often. */
+  republishMs: 20_000,
+  /** How long a home keeps telling holders that a device is gone. */
+  goneNoticeMs: 10 * 60_000,
+  /** A supernode that has lied is asked last for this long. */
+  distrustMs: 10 * 60_000,
+  /** Sweep over expired records and lapsed presences. */
+  sweepMs: 60_000,
+  /** The supernode list is polled, quickly after a change, then ever more slowly. */
+  listPollMinMs: 1_000,
+  listPollMaxMs: 60_000,
+  /** Whether the own certificate is due for renewal. */
+  renewalCheckMs: 10 * 60_000,
+} as const;
+
+export type RelayTimes = { readonly [K in keyof typeof RELAY_TIMES]: number };

@@ -1,0 +1,44 @@
+/** What one socket may ask of us: so many requests at a time, and so many a second. */
+import { KithError } from "../protocol/errors.ts";
+
+export interface GateLimits {
+  readonly inFlight: number;
+  /** Requests at once after a pause. */
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+/** A token bucket and a count of what is not answered yet. */
+export class RequestGate {
+  readonly #limits: GateLimits;
+  /** Monotonic, in ms. */
+  readonly #clock: () => number;
+  #tokens: number;
+  #filledAt: number;
+  #inFlight = 0;
+
+  constructor(limits: GateLimits, clock: () => number) {
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#tokens = limits.burst;
+    this.#filledAt = clock();
+  }
+
+  /** Lets a request in; `leave` must follow. @throws KithError `rate-limited` */
+  enter(): void {
+    const { burst, perSecond, inFlight } = this.#limits;
+    const now = this.#clock();
+    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1_000) * perSecond);
+    this.#filledAt = now;
+    if (this.#inFlight >= inFlight) throw new KithError("rate-limited", { seconds: 1 });
+    if (this.#tokens < 1) {
+      throw new KithError("rate-limited", { seconds: Math.ceil((1 - this.#tokens) / perSecond) });
+    }
+    this.#tokens--;
+    this.#inFlight++;
+  }
+
+  leave(): void {
+    this.#inFlight--;
+  }
+}

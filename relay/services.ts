@@ -1,0 +1,143 @@
+/** The working parts of a supernode, wired together: everything between its sockets and its records. */
+import type { Logger } from "pino";
+import type { KithError } from "../protocol/errors.ts";
+import type { InboxId, UserId } from "../protocol/identifiers.ts";
+import type { TrustAnchor } from "../protocol/trust.ts";
+import { Attachments } from "./attachments.ts";
+import type { ConnectionPhase } from "./connection.ts";
+import { endpoint } from "./endpoint.ts";
+import { InboxSubscriptions } from "./inbox-subscriptions.ts";
+import { LINK_REQUESTS, NODE_REQUESTS, OPENING_METHODS } from "./link-peer.ts";
+import { linkHandlers } from "./link-service.ts";
+import { LookUp } from "./look-up.ts";
+import type { Member, Membership } from "./membership-source.ts";
+import { nodeHandlers } from "./node-service.ts";
+import { openingHandlers } from "./opening.ts";
+import { Peers } from "./peers.ts";
+import { PresenceBoard } from "./presence-board.ts";
+import { Publisher } from "./publisher.ts";
+import type { RecordStore } from "./record-store.ts";
+import type { RelayLimits } from "./relay-limits.ts";
+import type { RelayTimes } from "./relay-times.ts";
+import { Shard } from "./shard.ts";
+import { SocketServer } from "./socket-server.ts";
+import type { SupernodeKeys } from "./supernode-keys.ts";
+import { WatchRegistry } from "./watch-registry.ts";
+
+export interface ServicesParts {
+  readonly anchor: TrustAnchor;
+  readonly keys: SupernodeKeys;
+  /** This supernode's own certificate, as it is now. */
+  readonly self: () => Member;
+  readonly membership: Membership;
+  readonly records: RecordStore;
+  readonly times: RelayTimes;
+  readonly limits: RelayLimits;
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+/** How long the last words to other supernodes may take. */
+const FAREWELL_MS = 2_000;
+const DRAIN_CHECK_MS = 50;
+
+export class Services {
+  readonly socketServer: SocketServer;
+  readonly attachments: Attachments;
+  readonly #publisher: Publisher;
+  readonly #peers: Peers;
+  readonly #inboxes: InboxSubscriptions;
+  readonly #board: PresenceBoard;
+  readonly #leaseWatches: WatchRegistry<UserId>;
+  readonly #inboxWatches: WatchRegistry<InboxId>;
+  readonly #sweep: NodeJS.Timeout;
+
+  constructor(parts: ServicesParts) {
+    const { anchor, keys, membership, records, times, limits, random, log } = parts;
+    const now = anchor.now;
+    const self = parts.self().value.supernodeId;
+    const onFault = (method: string, error: KithError) =>
+      log.error({ err: error.cause ?? error, method }, "a request failed");
+    const onLie = (supernodeId: string, error: unknown) =>
+      log.warn({ err: error, supernodeId }, "a supernode passed on what does not hold");
+
+    this.#leaseWatches = new WatchRegistry(limits.maxWatchesPerLink);
+    this.#inboxWatches = new WatchRegistry(limits.maxWatchesPerLink);
+    this.attachments = new Attachments({ now, random, limits, times });
+    const shard = new Shard({ self, anchor, membership, records, watches: this.#leaseWatches });
+    const local = linkHandlers({ shard, attachments: this.attachments, inboxWatches: this.#inboxWatches });
+    const identity = { anchor, signSecret: keys.signing.secretKey, self: parts.self };
+    this.#peers = new Peers({ self, membership, local, link: { identity, times, random } });
+    this.#publisher = new Publisher({ membership, peers: this.#peers, now, times });
+    this.#inboxes = new InboxSubscriptions(this.#peers, random);
+    const seekers = { anchor, membership, peers: this.#peers, inboxes: this.#inboxes, times, onLie };
+    this.#board = new PresenceBoard({ ...seekers, random });
+    const lookUp = new LookUp({ ...seekers, self, board: this.#board });
+    const node = nodeHandlers({
+      self,
+      anchor,
+      attachments: this.attachments,
+      publisher: this.#publisher,
+      board: this.#board,
+      lookUp,
+      peers: this.#peers,
+    });
+    const opening = openingHandlers({ anchor, keys, self: parts.self, attachments: this.attachments, membership });
+    this.socketServer = new SocketServer({
+      keys,
+      self: parts.self,
+      endpoints: {
+        opening: endpoint(OPENING_METHODS, opening, onFault),
+        node: endpoint(NODE_REQUESTS, node, onFault),
+        link: endpoint(LINK_REQUESTS, local, onFault),
+      },
+      limits,
+      times,
+      now,
+      closed: (phase) => this.#socketClosed(phase),
+    });
+
+    this.attachments.onChange((attachment, change) => {
+      for (const peer of this.#inboxWatches.watchersOf(attachment.inbox)) {
+        peer.push({ name: "inboxChanged", value: change });
+      }
+      if (this.attachments.has(attachment)) return;
+      this.#board.drop(attachment);
+      this.#publisher.retire(attachment.inbox, change.lastSeenAt);
+    });
+    membership.onChange((change) => {
+      if (change.kind === "left") this.socketServer.closeLinks((supernodeId) => supernodeId === change.supernodeId);
+    });
+    this.#sweep = setInterval(() => records.expire(now()), times.sweepMs);
+  }
+
+  /** Asks the attached nodes to go elsewhere and waits until they have, at most this long. */
+  async drain(withinMs: number): Promise<void> {
+    this.attachments.refuseNewcomers();
+    for (const attachment of this.attachments.all()) attachment.push("goAway", { withinMs });
+    const deadline = performance.now() + withinMs;
+    while (this.attachments.size > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_CHECK_MS));
+    }
+  }
+
+  /** Whoever is still attached is gone now, and the directory is told before the links close. */
+  async close(): Promise<void> {
+    clearInterval(this.#sweep);
+    this.attachments.refuseNewcomers();
+    for (const attachment of [...this.attachments.all()]) this.attachments.end(attachment);
+    await this.#publisher.drain(FAREWELL_MS);
+    this.#publisher.close();
+    this.#board.close();
+    this.#inboxes.close();
+    this.#peers.close();
+    await this.socketServer.close();
+  }
+
+  #socketClosed(phase: ConnectionPhase): void {
+    if (phase.kind === "node") this.attachments.end(phase.attachment);
+    if (phase.kind !== "link") return;
+    this.#leaseWatches.drop(phase.peer);
+    this.#inboxWatches.drop(phase.peer);
+  }
+}

@@ -1,0 +1,86 @@
+/** The socket.io server of a supernode: one endpoint for ordinary nodes and for other supernodes. */
+import { createServer, type Server as HttpsServer } from "node:https";
+import { Server, type Socket } from "socket.io";
+import { LIMITS, PROTOCOL_VERSION } from "../protocol/limits.ts";
+import { SUPERNODE_SOCKET_PATH } from "../protocol/supernode-api.ts";
+import * as wireParser from "../protocol/wire-parser.ts";
+import { Connection, type ConnectionPhase, type Endpoints } from "./connection.ts";
+import type { Member } from "./membership-source.ts";
+import type { RelayLimits } from "./relay-limits.ts";
+import type { RelayTimes } from "./relay-times.ts";
+import type { SupernodeKeys } from "./supernode-keys.ts";
+
+export interface SocketServerParts {
+  readonly keys: SupernodeKeys;
+  readonly self: () => Member;
+  readonly endpoints: Endpoints;
+  readonly limits: RelayLimits;
+  readonly times: Pick<RelayTimes, "attachTimeoutMs" | "pingIntervalMs" | "pingTimeoutMs">;
+  readonly now: () => number;
+  /** The socket has closed; what it was until then. */
+  closed(phase: ConnectionPhase): void;
+}
+
+export class SocketServer {
+  /** Does not listen itself: connections are handed to it. */
+  readonly https: HttpsServer;
+  readonly #parts: SocketServerParts;
+  readonly #io: Server;
+  readonly #connections = new Set<Connection>();
+
+  constructor(parts: SocketServerParts) {
+    const { keys, times } = parts;
+    this.#parts = parts;
+    this.https = createServer(
+      { key: keys.tlsKey, cert: keys.tlsCertificate, minVersion: "TLSv1.3", handshakeTimeout: times.attachTimeoutMs },
+      (_request, response) => response.writeHead(404).end(),
+    );
+    // TLS errors of a stranger's connection are the stranger's.
+    this.https.on("tlsClientError", (_error, socket) => socket.destroy());
+    this.#io = new Server(this.https, {
+      path: SUPERNODE_SOCKET_PATH,
+      transports: ["websocket"],
+      parser: wireParser,
+      serveClient: false,
+      allowUpgrades: false,
+      perMessageDeflate: false,
+      httpCompression: false,
+      maxHttpBufferSize: LIMITS.maxFrameBytes,
+      pingInterval: times.pingIntervalMs,
+      pingTimeout: times.pingTimeoutMs,
+      connectTimeout: times.attachTimeoutMs,
+    });
+    this.#io.on("connection", (socket) => this.#welcome(socket));
+  }
+
+  /** Closes the links that other supernodes have opened, of those that satisfy the condition. */
+  closeLinks(isToGo: (supernodeId: string) => boolean): void {
+    for (const { phase, socket } of this.#connections) {
+      if (phase.kind === "link" && isToGo(phase.peer.supernodeId)) socket.disconnect(true);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#io.disconnectSockets(true);
+    await this.#io.close();
+  }
+
+  #welcome(socket: Socket): void {
+    const { self, endpoints, limits, times, now, closed } = this.#parts;
+    const connection = new Connection(socket, endpoints, limits, now);
+    this.#connections.add(connection);
+    const tooLate = setTimeout(() => {
+      if (connection.phase.kind === "opening") socket.disconnect(true);
+    }, times.attachTimeoutMs);
+    socket.on("disconnect", () => {
+      clearTimeout(tooLate);
+      this.#connections.delete(connection);
+      closed(connection.phase);
+    });
+    socket.emit("challenge", {
+      protocolVersion: PROTOCOL_VERSION,
+      nonce: connection.challengeNonce,
+      certificate: self().bytes,
+    });
+  }
+}

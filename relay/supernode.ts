@@ -1,0 +1,155 @@
+/** A supernode from start to end: its identity, its certificate, its place in the network, then its services. */
+import { type Logger, pino } from "pino";
+import { KithError } from "../protocol/errors.ts";
+import type { SupernodeId } from "../protocol/identifiers.ts";
+import { trustAnchor } from "../protocol/trust.ts";
+import { DataFolder } from "./data-folder.ts";
+import { type EnrolmentParts, enrol, isDueForRenewal, keptCertificate, renew } from "./enrolment.ts";
+import { ListedMembership } from "./listed-membership.ts";
+import { Listener, tlsProtocol } from "./listener.ts";
+import { LoginServerClient } from "./login-server-client.ts";
+import { pinNetworkKey } from "./network-pin.ts";
+import { MapRecordStore } from "./record-store.ts";
+import { RELAY_LIMITS, type RelayLimits } from "./relay-limits.ts";
+import { RELAY_TIMES, type RelayTimes } from "./relay-times.ts";
+import { Services } from "./services.ts";
+import { openSupernodeKeys } from "./supernode-keys.ts";
+
+export interface SupernodeOptions {
+  readonly dataFolder: string;
+  /** `https://host[:port]`; plain http on this machine only. */
+  readonly loginServer: string;
+  readonly enrolmentToken: string;
+  /** The address of the interface to listen on. */
+  readonly listen: string;
+  /** How others reach this machine: a host name or an IP address. */
+  readonly host: string;
+  /** 0 takes the port of the last time, or any free one. */
+  readonly port: number;
+  readonly log?: Logger;
+  readonly now?: () => number;
+  readonly random?: () => number;
+  readonly times?: Partial<RelayTimes>;
+  readonly limits?: Partial<RelayLimits>;
+}
+
+export interface Supernode {
+  readonly supernodeId: SupernodeId;
+  readonly host: string;
+  readonly port: number;
+  /** Attached nodes just now. */
+  attachedNodes(): number;
+  /** The supernodes that it counts as members, itself included. */
+  members(): SupernodeId[];
+  /** Tells the attached nodes to go elsewhere, waits until they have, at most this long, then closes. */
+  drain(withinMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a supernode. When this returns it is certified and takes nodes; the login server
+ * is not needed again until the certificate is due for renewal.
+ * @throws KithError `data-folder-unwritable`, `data-in-use`, `data-corrupt`, `data-newer`, `port-in-use`,
+ *   `option-invalid`, `network-changed`, `enrolment-refused`, `login-server-…`, `protocol-version`
+ */
+export async function startSupernode(options: SupernodeOptions): Promise<Supernode> {
+  const undo: (() => void | Promise<void>)[] = [];
+  try {
+    return await start(options, undo);
+  } catch (error) {
+    for (const step of undo.reverse()) await step();
+    throw error;
+  }
+}
+
+/** @param undo what has been opened so far, the last first to be closed */
+async function start(options: SupernodeOptions, undo: (() => void | Promise<void>)[]): Promise<Supernode> {
+  const {
+    host,
+    enrolmentToken: token,
+    log = pino({ level: "silent" }),
+    now = Date.now,
+    random = Math.random,
+  } = options;
+  const times: RelayTimes = { ...RELAY_TIMES, ...options.times };
+  const limits: RelayLimits = { ...RELAY_LIMITS, ...options.limits };
+  const loginServer = new LoginServerClient(options.loginServer);
+  const folder = new DataFolder(options.dataFolder);
+  undo.push(() => folder.close());
+  const keys = await openSupernodeKeys(folder);
+  const anchor = trustAnchor(await pinNetworkKey(folder, loginServer), now);
+  const enrolment: EnrolmentParts = { folder, loginServer, token, keys, anchor };
+
+  const listener = await listen(options, times, keptCertificate(enrolment)?.value.port ?? 0);
+  undo.push(() => listener.close());
+  let self = await enrol(enrolment, host, listener.port);
+  const membership = await ListedMembership.open({ folder, loginServer, anchor, random, times, log }, self);
+  undo.push(() => membership.close());
+  const records = new MapRecordStore();
+  const services = new Services({
+    anchor,
+    keys,
+    self: () => self,
+    membership,
+    records,
+    times,
+    limits,
+    random,
+    log,
+  });
+  listener.serve([tlsProtocol(services.socketServer.https)]);
+
+  const renewal = setInterval(() => {
+    if (!isDueForRenewal(self, now())) return;
+    renew(enrolment, host, listener.port).then(
+      (renewed) => {
+        self = renewed;
+        membership.renewSelf(renewed);
+        log.info("the certificate was renewed");
+      },
+      (error: unknown) => log.warn({ err: error }, "the certificate could not be renewed"),
+    );
+  }, times.renewalCheckMs);
+  const { supernodeId } = self.value;
+  log.info({ supernodeId, host, port: listener.port }, "the supernode is up");
+
+  let closed: Promise<void> | undefined;
+  const closeAll = async () => {
+    clearInterval(renewal);
+    await services.close();
+    membership.close();
+    await listener.close();
+    records.close();
+    folder.close();
+    log.info("the supernode is closed");
+  };
+  const close = () => {
+    closed ??= closeAll();
+    return closed;
+  };
+  return {
+    supernodeId,
+    host,
+    port: listener.port,
+    attachedNodes: () => services.attachments.size,
+    members: () => [...membership.members().keys()],
+    async drain(withinMs) {
+      await services.drain(withinMs);
+      await close();
+    },
+    close,
+  };
+}
+
+/** The port of the last time if any will do: clients that remember this supernode then find it again. */
+async function listen(options: SupernodeOptions, times: RelayTimes, lastPort: number): Promise<Listener> {
+  const open = (port: number) =>
+    Listener.open({ listen: options.listen, port, firstByteTimeoutMs: times.attachTimeoutMs });
+  if (options.port !== 0 || lastPort === 0) return open(options.port);
+  try {
+    return await open(lastPort);
+  } catch (error) {
+    if (error instanceof KithError && error.code === "port-in-use") return open(0);
+    throw error;
+  }
+}

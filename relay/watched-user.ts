@@ -1,0 +1,98 @@
+/** One user whose presence somebody here wants to know: the leases, and for each the word of its home. */
+import type { DeviceId, InboxId, UserId } from "../protocol/identifiers.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { DevicePresence, UserPresence } from "../protocol/presence.ts";
+import type { InboxSubscriptions, Liveness } from "./inbox-subscriptions.ts";
+import { devicePresence, isHomeToBeAsked, supersedes } from "./presence-view.ts";
+import { forgetAt, type LeaseRecord } from "./record-store.ts";
+
+const UNREACHABLE: Liveness = { kind: "unreachable" };
+
+interface Device {
+  record: LeaseRecord;
+  /** Asked of the record's home; null where that cannot change anything. */
+  asked: InboxId | null;
+}
+
+export class WatchedUser {
+  readonly userId: UserId;
+  readonly #inboxes: InboxSubscriptions;
+  readonly #now: () => number;
+  readonly #devices = new Map<DeviceId, Device>();
+  readonly #changed: () => void;
+
+  /** @param changed is told whenever `presence` may have changed. */
+  constructor(userId: UserId, inboxes: InboxSubscriptions, now: () => number, changed: () => void) {
+    this.userId = userId;
+    this.#inboxes = inboxes;
+    this.#now = now;
+    this.#changed = changed;
+  }
+
+  /** @param record with a trusted lease of this user. */
+  learn(record: LeaseRecord): void {
+    const { deviceId } = record.lease.value;
+    const device = this.#devices.get(deviceId);
+    if (!supersedes(record, device?.record) || forgetAt(record) <= this.#now()) return;
+    if (!device && this.#devices.size >= LIMITS.maxDevicesPerAccount) this.#forget(this.#leastRecent());
+    const entry: Device = device ?? { record, asked: null };
+    entry.record = record;
+    this.#devices.set(deviceId, entry);
+    this.#askHome(entry);
+    this.#changed();
+  }
+
+  /** Lets time pass: leases lapse, and after 72 hours they are forgotten. */
+  age(): void {
+    const now = this.#now();
+    for (const [deviceId, device] of this.#devices) {
+      if (forgetAt(device.record) <= now) this.#forget(deviceId);
+    }
+    this.#changed();
+  }
+
+  /** @returns null while a home is still to be heard */
+  presence(): UserPresence | null {
+    const devices = this.#deviceStates((liveness) => liveness);
+    return devices.length === this.#devices.size ? { userId: this.userId, devices } : null;
+  }
+
+  /** Without waiting any longer: a home that has not answered yet counts as one that does not answer. */
+  presenceByNow(): UserPresence {
+    const devices = this.#deviceStates((liveness) => (liveness.kind === "asking" ? UNREACHABLE : liveness));
+    return { userId: this.userId, devices };
+  }
+
+  close(): void {
+    for (const deviceId of [...this.#devices.keys()]) this.#forget(deviceId);
+  }
+
+  #deviceStates(hear: (liveness: Liveness) => Liveness): DevicePresence[] {
+    const now = this.#now();
+    return [...this.#devices.values()].flatMap(({ record, asked }) => {
+      const liveness = asked ? this.#inboxes.livenessOf(asked) : UNREACHABLE;
+      return devicePresence(record, hear(liveness), now) ?? [];
+    });
+  }
+
+  #askHome(device: Device): void {
+    const { home, inbox } = device.record.lease.value;
+    const wanted = isHomeToBeAsked(device.record, this.#now()) ? inbox : null;
+    if (wanted === device.asked) return;
+    if (device.asked) this.#inboxes.unwatch(device.asked, this.#changed);
+    device.asked = wanted;
+    if (wanted) this.#inboxes.watch(home, wanted, this.#changed);
+  }
+
+  #forget(deviceId: DeviceId): void {
+    const device = this.#devices.get(deviceId);
+    if (device?.asked) this.#inboxes.unwatch(device.asked, this.#changed);
+    this.#devices.delete(deviceId);
+  }
+
+  #leastRecent(): DeviceId {
+    const [oldest] = [...this.#devices.values()].sort((a, b) => a.record.lastSeenAt - b.record.lastSeenAt);
+    if (!oldest) throw new RangeError("no device to forget");
+    return oldest.record.lease.value.deviceId;
+  }
+}

@@ -1,0 +1,97 @@
+/** A real network on loopback: a login server and supernodes in this process, all ended and removed after the test. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type LoginServer, startLoginServer } from "../../login-server/server.ts";
+import type { SupernodeCertificate } from "../../protocol/certificate.ts";
+import type { SupernodeId } from "../../protocol/identifiers.ts";
+import { decodeSupernodeList } from "../../protocol/supernode-list.ts";
+import { type Supernode, type SupernodeOptions, startSupernode } from "../../relay/supernode.ts";
+import { TestAuthority } from "./test-identities.ts";
+import { until } from "./until.ts";
+
+export interface TestSupernode extends Supernode {
+  readonly certificate: SupernodeCertificate;
+  readonly dataFolder: string;
+}
+
+export class TestNetwork {
+  readonly loginServer: LoginServer;
+  readonly authority: TestAuthority;
+  readonly supernodes: TestSupernode[] = [];
+  readonly #folders: string[];
+
+  private constructor(loginServer: LoginServer, authority: TestAuthority, folders: string[]) {
+    this.loginServer = loginServer;
+    this.authority = authority;
+    this.#folders = folders;
+  }
+
+  /** @param count of supernodes, which know each other when this returns */
+  static async start(count: number, options: Partial<SupernodeOptions> = {}): Promise<TestNetwork> {
+    const dataFolder = mkdtempSync(join(tmpdir(), "kith-network-"));
+    const loginServer = await startLoginServer({ dataFolder });
+    const network = new TestNetwork(loginServer, TestAuthority.ofLoginServer(dataFolder), [dataFolder]);
+    for (let index = 0; index < count; index++) await network.add(options);
+    await network.acquainted();
+    return network;
+  }
+
+  folder(): string {
+    const folder = mkdtempSync(join(tmpdir(), "kith-relay-"));
+    this.#folders.push(folder);
+    return folder;
+  }
+
+  /** Options of a supernode of this network. */
+  options(options: Partial<SupernodeOptions> = {}): SupernodeOptions {
+    return {
+      dataFolder: options.dataFolder ?? this.folder(),
+      loginServer: this.loginServer.url,
+      enrolmentToken: this.loginServer.enrolmentToken,
+      listen: "127.0.0.1",
+      host: "127.0.0.1",
+      port: 0,
+      ...options,
+      times: { listPollMinMs: 50, listPollMaxMs: 100, ...options.times },
+    };
+  }
+
+  async add(options: Partial<SupernodeOptions> = {}): Promise<TestSupernode> {
+    const complete = this.options(options);
+    const supernode = await startSupernode(complete);
+    const certificate = await this.certificateOf(supernode.supernodeId);
+    const added = { ...supernode, certificate, dataFolder: complete.dataFolder };
+    this.supernodes.push(added);
+    return added;
+  }
+
+  /** Waits until every supernode has seen all the others in the list. */
+  async acquainted(): Promise<void> {
+    const ids = this.supernodes.map((supernode) => supernode.supernodeId);
+    await until(() => this.supernodes.every((one) => ids.every((id) => one.members().includes(id))));
+  }
+
+  async certificateOf(supernodeId: SupernodeId): Promise<SupernodeCertificate> {
+    const response = await fetch(`${this.loginServer.url}/v1/supernodes`);
+    const { list } = (await response.json()) as { list: string };
+    const entry = decodeSupernodeList(Buffer.from(list, "base64")).value.supernodes.find(
+      ({ value }) => value.supernodeId === supernodeId,
+    );
+    if (!entry) throw new Error("not in the supernode list");
+    return entry.value;
+  }
+
+  /** The nth supernode's certificate: where nodes attach. */
+  at(index: number): SupernodeCertificate {
+    const supernode = this.supernodes[index];
+    if (!supernode) throw new RangeError(`no supernode ${index}`);
+    return supernode.certificate;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.supernodes.map((supernode) => supernode.close()));
+    await this.loginServer.close();
+    for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true });
+  }
+}
