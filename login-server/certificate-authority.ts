@@ -10,7 +10,7 @@ import { KithError } from "../protocol/errors.ts";
 import { TIMES } from "../protocol/limits.ts";
 import { nodeSignatures } from "../protocol/node-crypto.ts";
 import { requireSignature, type Signed, signBody } from "../protocol/signed.ts";
-import { encodeSupernodeList, type SupernodeList } from "../protocol/supernode-list.ts";
+import { encodeSupernodeList, type SupernodeListDraft } from "../protocol/supernode-list.ts";
 import type { NetworkKeys } from "./network-keys.ts";
 
 /** What the authority fills in itself. */
@@ -51,7 +51,7 @@ export class CertificateAuthority {
     return { bytes: this.#sign("supernodeCertificate", body), ...validity };
   }
 
-  signList(list: Pick<SupernodeList, "revision" | "supernodes">): IssuedCertificate {
+  signList(list: Pick<SupernodeListDraft, "revision" | "supernodes">): IssuedCertificate {
     const validity = this.#validFor(TIMES.supernodeListMs);
     const body = encodeSupernodeList({ ...list, networkId: this.networkId, ...validity });
     return { bytes: this.#sign("supernodeList", body), ...validity };

@@ -1,6 +1,16 @@
 /** The data folder: the keys beside the database, and the rule that neither is made anew while the other one is there. */
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
-import { join } from "node:path";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import type { Kysely } from "kysely";
 import { KithError } from "../protocol/errors.ts";
 import { createNetworkKeys, type NetworkKeys, parseNetworkKeys } from "./network-keys.ts";
@@ -24,23 +34,34 @@ export async function openDataFolder(folder: string, now: () => number): Promise
   const keysPath = join(folder, KEYS_FILE);
   const databasePath = join(folder, DATABASE_FILE);
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(resolve(folder));
   } catch (error) {
     throw new KithError("data-folder-unwritable", { path: folder }, { cause: error });
   }
   const kept = await readKeys(keysPath);
-  if (kept && !existsSync(databasePath)) {
+  if (kept && !holdsAnything(databasePath)) {
     throw new KithError("data-missing", { path: databasePath, beside: keysPath });
   }
   const storage = await openSqliteStorage(databasePath, now);
   try {
-    if (kept) await requireSameNetwork(storage.db, kept, keysPath);
     const keys = kept ?? (await beginNetwork(storage.db, keysPath, databasePath));
+    await requireSameNetwork(storage.db, keys, keysPath);
     return { keys, storage };
   } catch (error) {
     await storage.close();
     throw error;
   }
+}
+
+/** One level at a time: Node's recursive mkdir never returns where the file system refuses with ENOENT, as /proc does. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
+}
+
+function holdsAnything(path: string): boolean {
+  return existsSync(path) && statSync(path).size > 0;
 }
 
 async function readKeys(path: string): Promise<NetworkKeys | null> {
@@ -89,7 +110,19 @@ function writeWhole(path: string, text: string): void {
       closeSync(file);
     }
     renameSync(unfinished, path);
+    syncFolder(dirname(path));
   } catch (error) {
     throw new KithError("data-folder-unwritable", { path }, { cause: error });
+  }
+}
+
+/** The new name itself must outlast a power cut. Windows opens no folders, and writes names through by itself. */
+function syncFolder(path: string): void {
+  if (process.platform === "win32") return;
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
   }
 }

@@ -66,6 +66,7 @@ export class Enrolment {
       if (!known) await requireRoom(transaction, now);
       const supernodeId = known?.supernode_id ?? SupernodeId.parse(toHex(randomBytes(SUPERNODE_ID_BYTES)));
       const certificate = await this.#certify(transaction, supernodeId, candidate);
+      await transaction.updateTable("supernode_list").set({ outdated: 1 }).execute();
       return { certificate, changed: true };
     });
   }

@@ -36,11 +36,11 @@ export function loginRoutes(parts: RouteParts): Route[] {
       now: parts.now(),
     })),
     route(LOGIN_HTTP.registerStart, ({ handle, request }, { subscriber }) => {
-      limits.registration.take(subscriber);
+      limits.registration.take(`start ${subscriber}`);
       return registration.start(handle, request);
     }),
     route(LOGIN_HTTP.registerFinish, async (request, { subscriber }) => {
-      limits.registration.take(subscriber);
+      limits.registration.take(`finish ${subscriber}`);
       const { certificate, signedOut } = await registration.finish(request);
       for (const device of signedOut) sessions.signOut(device);
       return { certificate: base64(certificate) };
@@ -58,7 +58,7 @@ export function loginRoutes(parts: RouteParts): Route[] {
     route(LOGIN_HTTP.enrol, async (request, { subscriber }) => {
       limits.enrolment.take(subscriber);
       const { certificate, changed } = await enrolment.enrol(request);
-      if (changed) await register.publish();
+      if (changed) register.changed();
       return { certificate: base64(certificate) };
     }),
   ];

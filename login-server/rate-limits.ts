@@ -2,7 +2,7 @@
 import { type Rate, RateLimiter } from "./rate-limiter.ts";
 
 export interface RateOptions {
-  /** Registrations begun, per address. */
+  /** Registrations begun, and finished, per address. */
   readonly registration: Rate;
   /** Logins begun, per address: guesses at passwords. */
   readonly login: Rate;
@@ -17,7 +17,7 @@ export interface RateOptions {
 }
 
 export const DEFAULT_RATES: RateOptions = {
-  registration: { burst: 500, perSecond: 2 },
+  registration: { burst: 1_000, perSecond: 2 },
   login: { burst: 1_000, perSecond: 10 },
   enrolment: { burst: 200, perSecond: 2 },
   session: { burst: 5_000, perSecond: 100 },

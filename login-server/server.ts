@@ -49,8 +49,8 @@ export interface LoginServer {
   close(): Promise<void>;
 }
 
-/** How often expired supernodes are looked for. */
-const SUPERNODE_CHECK_MS = 60_000;
+/** What is being answered when the server is told to end may take this long. */
+const CLOSING_GRACE_MS = 2_000;
 
 /**
  * Opens the data folder and listens.
@@ -76,6 +76,7 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
     authority,
     now,
     published: (revision) => sessions.supernodesChanged(revision),
+    fault: (error) => log.error({ what: "supernode list", err: error }, "internal"),
   });
   const { opaqueSetup } = keys;
   const http = httpServer(
@@ -106,20 +107,18 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
   try {
     port = await listen(http, host, options.port ?? 0);
   } catch (error) {
+    register.close();
     await endpoint.close();
     await storage.close();
     throw error;
   }
-  const expiryCheck = setInterval(() => {
-    register.current().catch((error: unknown) => log.error({ err: error }, "supernode list"));
-  }, SUPERNODE_CHECK_MS);
-  expiryCheck.unref();
   log.info({ port, networkId: keys.networkId }, "listening");
 
   const closeAll = async () => {
-    clearInterval(expiryCheck);
+    register.close();
+    const impatience = setTimeout(() => http.closeAllConnections(), CLOSING_GRACE_MS);
     await endpoint.close();
-    http.closeAllConnections();
+    clearTimeout(impatience);
     await storage.close();
     log.info("closed");
   };

@@ -1,6 +1,5 @@
 /** The signed supernode list: made again when an entry joins, changes or expires, and before it grows old. */
 import type { Kysely } from "kysely";
-import { decodeSupernodeCertificate } from "../protocol/certificate.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { decodeSupernodeList } from "../protocol/supernode-list.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
@@ -8,13 +7,18 @@ import type { Schema } from "./storage/schema.ts";
 
 /** A list is valid for 30 days; one signed each day leaves a server that is down plenty of time. */
 const LIST_RENEWAL_MS = 24 * 3_600_000;
+/** How often it is looked whether an entry has expired. */
+const EXPIRY_CHECK_MS = 60_000;
+/** When a whole cluster starts, the sessions hear of it once. */
+const ANNOUNCE_DELAY_MS = 250;
 
 interface SupernodeRegisterParts {
   readonly db: Kysely<Schema>;
   readonly authority: CertificateAuthority;
   now(): number;
-  /** Told when there is a new list. */
+  /** Told of each new list. */
   published(revision: number): void;
+  fault(error: unknown): void;
 }
 
 interface PublishedList {
@@ -26,37 +30,59 @@ interface PublishedList {
 
 export class SupernodeRegister {
   readonly #parts: SupernodeRegisterParts;
-  #published: PublishedList | null = null;
+  readonly #expiryCheck: NodeJS.Timeout;
+  #announcement: NodeJS.Timeout | null = null;
+  #latest: PublishedList | null = null;
+  /** Counts what the list must show; the latest list shows everything up to `#shown`. */
+  #changes = 0;
+  #shown = 0;
   /** Lists are made one after the other, so that revisions go out in their order. */
-  #publishing: Promise<PublishedList> | null = null;
+  #making: Promise<unknown> = Promise.resolve();
 
   constructor(parts: SupernodeRegisterParts) {
     this.#parts = parts;
+    this.#expiryCheck = setInterval(() => this.#refresh(), EXPIRY_CHECK_MS).unref();
+  }
+
+  /** A supernode has joined or changed: the next list shows it, and sessions hear of that list soon. */
+  changed(): void {
+    this.#changes++;
+    this.#announcement ??= setTimeout(() => {
+      this.#announcement = null;
+      this.#refresh();
+    }, ANNOUNCE_DELAY_MS);
   }
 
   /** The list as it holds now, signed anew if that is due. */
-  async current(): Promise<{ revision: number; bytes: Uint8Array }> {
-    this.#published ??= await this.#load();
-    const isStale = this.#published === null || this.#parts.now() >= this.#published.staleAt;
-    return isStale || !this.#published ? this.publish() : this.#published;
+  current(): Promise<PublishedList> {
+    const current = this.#making.then(() => this.#currentList());
+    this.#making = current.catch(() => undefined);
+    return current;
   }
 
-  /** Signs a new list of all supernodes whose certificates are valid. */
-  async publish(): Promise<{ revision: number; bytes: Uint8Array }> {
-    while (this.#publishing) await this.#publishing.catch(() => undefined);
-    this.#publishing = this.#make();
-    try {
-      this.#published = await this.#publishing;
-    } finally {
-      this.#publishing = null;
-    }
-    this.#parts.published(this.#published.revision);
-    return this.#published;
+  close(): void {
+    clearInterval(this.#expiryCheck);
+    if (this.#announcement) clearTimeout(this.#announcement);
+  }
+
+  #refresh(): void {
+    this.current().catch((error: unknown) => this.#parts.fault(error));
+  }
+
+  async #currentList(): Promise<PublishedList> {
+    this.#latest ??= await this.#load();
+    const isFresh = this.#latest && this.#shown === this.#changes && this.#parts.now() < this.#latest.staleAt;
+    if (this.#latest && isFresh) return this.#latest;
+    const shown = this.#changes;
+    this.#latest = await this.#make();
+    this.#shown = shown;
+    this.#parts.published(this.#latest.revision);
+    return this.#latest;
   }
 
   async #load(): Promise<PublishedList | null> {
     const row = await this.#parts.db.selectFrom("supernode_list").selectAll().executeTakeFirstOrThrow();
-    if (row.revision === 0) return null;
+    if (row.outdated === 1) return null;
     const { value } = decodeSupernodeList(row.list);
     const expiries = value.supernodes.map((entry) => entry.value.expiresAt);
     return { revision: row.revision, bytes: row.list, staleAt: staleAt(value.issuedAt, expiries) };
@@ -77,9 +103,9 @@ export class SupernodeRegister {
         .orderBy("supernode_id")
         .limit(LIMITS.maxSupernodes)
         .execute();
-      const supernodes = rows.map((row) => decodeSupernodeCertificate(row.certificate));
+      const supernodes = rows.map((row) => ({ bytes: row.certificate }));
       const signed = authority.signList({ revision, supernodes });
-      await transaction.updateTable("supernode_list").set({ list: signed.bytes }).execute();
+      await transaction.updateTable("supernode_list").set({ list: signed.bytes, outdated: 0 }).execute();
       const expiries = rows.map((row) => row.expires_at);
       return { revision, bytes: signed.bytes, staleAt: staleAt(signed.issuedAt, expiries) };
     });

@@ -18,7 +18,12 @@ export interface SupernodeList {
   readonly supernodes: readonly Signed<SupernodeCertificate>[];
 }
 
-export function encodeSupernodeList(list: SupernodeList): Uint8Array {
+/** Encoding takes the entries' bytes as they are. */
+export type SupernodeListDraft = Omit<SupernodeList, "supernodes"> & {
+  readonly supernodes: readonly Pick<Signed<SupernodeCertificate>, "bytes">[];
+};
+
+export function encodeSupernodeList(list: SupernodeListDraft): Uint8Array {
   const writer = new ByteWriter()
     .u8(SUPERNODE_LIST)
     .u8(FORMAT_VERSION)

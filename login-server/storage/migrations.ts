@@ -117,6 +117,7 @@ async function createFirstTables(db: Kysely<Schema>, { bytes }: ColumnTypes): Pr
     .createTable("supernode_list")
     .addColumn("revision", "bigint", (column) => column.notNull())
     .addColumn("list", type, (column) => column.notNull())
+    .addColumn("outdated", "integer", (column) => column.notNull())
     .execute();
-  await db.insertInto("supernode_list").values({ revision: 0, list: new Uint8Array() }).execute();
+  await db.insertInto("supernode_list").values({ revision: 0, list: new Uint8Array(), outdated: 1 }).execute();
 }

@@ -54,8 +54,8 @@ export interface Schema {
     issued_at: number;
     expires_at: number;
   };
-  /** One row: the list as it was signed last. */
-  supernode_list: { revision: number; list: Uint8Array };
+  /** One row: the list as it was signed last; outdated (1) once a supernode has joined or changed since. */
+  supernode_list: { revision: number; list: Uint8Array; outdated: 0 | 1 };
 }
 
 export type CounterName = "certificate-serial";
