@@ -46,6 +46,7 @@ export const ERRORS = entries({
   },
   "signature-invalid": { sentence: "A signature is not valid ({what}).", retry: false },
   "not-authenticated": { sentence: "Sign in first.", retry: false },
+  "already-signed-in": { sentence: "Somebody is signed in here. Sign out first.", retry: false },
   "signed-out-elsewhere": { sentence: "This device was signed out of the account. Sign in again.", retry: false },
   "network-changed": {
     sentence: "The server at this address is not the one that this account was made on. Nothing was sent to it.",

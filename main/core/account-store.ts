@@ -1,6 +1,6 @@
 /** Who is signed in on this profile, kept over restarts. */
 import { decodeUserCertificate } from "../../protocol/certificate.ts";
-import type { DeviceId, Handle } from "../../protocol/identifiers.ts";
+import type { DeviceId, Handle, NetworkId } from "../../protocol/identifiers.ts";
 import type { ChosenStatus } from "../../protocol/presence.ts";
 import { type AccountKeys, accountKeys, certifies } from "./account-keys.ts";
 import { bytesOf } from "./database.ts";
@@ -62,7 +62,13 @@ export class AccountStore {
         await eraseContents(tx);
         await tx
           .insertInto("owner")
-          .values({ id: 1, network_id: network.networkId, user_id: keys.userId, buddy_revision: 0 })
+          .values({
+            id: 1,
+            login_server: account.loginServer,
+            network_id: network.networkId,
+            user_id: keys.userId,
+            buddy_revision: 0,
+          })
           .execute();
       }
       await tx.deleteFrom("account").execute();
@@ -89,6 +95,16 @@ export class AccountStore {
       await propose(tx, "login-server", account.loginServer);
       await propose(tx, "handle", account.handle);
     });
+  }
+
+  /** The network that was met at this address when the profile's account signed in; null: none. */
+  async pinnedNetwork(loginServer: string): Promise<NetworkId | null> {
+    const owner = await this.#db
+      .selectFrom("owner")
+      .select("network_id")
+      .where("login_server", "=", loginServer)
+      .executeTakeFirst();
+    return owner?.network_id ?? null;
   }
 
   /** @param certificate as the login server renewed it; one of other keys is not taken. @returns whether it was taken */

@@ -18,6 +18,8 @@ export interface AttachmentListener {
   deliver(from: DeviceAddress, envelope: Uint8Array): Promise<void>;
   /** From the home only. */
   presence(presence: UserPresence): void;
+  /** An attempt has failed: `trouble` says why. */
+  troubled(): void;
 }
 
 /** So many supernodes are tried before the back-off; with more, an outage would become a storm. */
@@ -109,7 +111,7 @@ export class Attachment {
   async #open(except: SupernodeId | null): Promise<void> {
     const { clock, random, log, background } = this.#surroundings;
     const candidates = this.#hosts.candidates(clock.now(), except).slice(0, TRIES_PER_ATTEMPT);
-    this.#trouble ??= candidates.length === 0 ? new KithError("supernode-unreachable") : null;
+    if (candidates.length === 0) this.#trouble = new KithError("supernode-unreachable");
     for (const target of candidates) {
       if (this.#state.phase === "stopped") return;
       const id = target.supernodeId;
@@ -126,6 +128,7 @@ export class Attachment {
       }
     }
     this.#step({ type: "open-failed" });
+    this.#listener.troubled();
   }
 
   #listenerOf(supernodeId: SupernodeId) {

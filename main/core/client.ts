@@ -1,10 +1,20 @@
 /** Composition root of the client core. It imports no Electron: tests and headless clients run the same code. */
-import { KithError } from "../../protocol/errors.ts";
-import type { IpcMethods, IpcPush, IpcPushes } from "../../protocol/ipc-schema.ts";
+import { randomBytes } from "node:crypto";
+import type { IpcMethods } from "../../protocol/ipc-schema.ts";
+import { TIMES } from "../../protocol/limits.ts";
 import type { Handlers } from "../../protocol/rpc.ts";
-import type { ClientOptions } from "./client-options.ts";
-
-export type PushListener = <K extends keyof IpcPushes & string>(name: K, value: IpcPush<K>) => void;
+import { AccountStore } from "./account-store.ts";
+import { Background } from "./background.ts";
+import type { ClientOptions, ClientTimes, Surroundings } from "./client-options.ts";
+import { systemClock } from "./clock.ts";
+import { openDatabase } from "./database.ts";
+import { ipcMethods } from "./ipc-methods.ts";
+import { Messages } from "./messages.ts";
+import { loadProfileKey } from "./profile-key.ts";
+import { lockProfile } from "./profile-lock.ts";
+import { Pushes, type PushListener } from "./pushes.ts";
+import { Recording } from "./recording.ts";
+import { SessionKeeper } from "./session-keeper.ts";
 
 export interface KithClient {
   /** The window's requests. Each throws a KithError whose sentence a person may read. */
@@ -17,10 +27,73 @@ export interface KithClient {
   close(): Promise<void>;
 }
 
+const DEFAULT_TIMES: ClientTimes = {
+  ringMs: TIMES.ringMs,
+  connectMs: TIMES.connectMs,
+  reconnectMs: TIMES.reconnectMs,
+  mediaBatchMs: 30,
+  receiptRetryMs: 5_000,
+  receiptRetryMaxMs: 5 * 60_000,
+};
+
 /**
  * Opens a profile and, if somebody is signed in there, connects in the background.
- * @throws KithError `data-folder-unwritable`, `data-corrupt`, `data-newer`, `data-in-use`, `profile-locked`
+ * @throws KithError `data-folder-unwritable`, `data-corrupt`, `data-missing`, `data-newer`, `data-in-use`, `profile-locked`
  */
-export async function openClient(_options: ClientOptions): Promise<KithClient> {
-  throw new KithError("not-authenticated");
+export async function openClient(options: ClientOptions): Promise<KithClient> {
+  const { dataFolder, deviceName, defaultLoginServer, systemKeyStore, log } = options;
+  const surroundings: Surroundings = {
+    clock: systemClock(options.now),
+    random: options.random ?? ((length) => new Uint8Array(randomBytes(length))),
+    fetch: options.fetch ?? fetch,
+    times: { ...DEFAULT_TIMES, ...options.times },
+    log,
+    background: new Background(log),
+  };
+  const profile = openProfile();
+  const { db } = profile;
+  const store = new AccountStore(db);
+  const pushes = new Pushes();
+  const recording = new Recording();
+  const keeper = new SessionKeeper({
+    db,
+    store,
+    surroundings,
+    push: pushes.push,
+    deviceName,
+    defaultLoginServer,
+  });
+  try {
+    await keeper.restore();
+  } catch (error) {
+    await profile.close();
+    throw error;
+  }
+  return {
+    methods: ipcMethods(keeper, new Messages(db, surroundings), recording),
+    onPush: (listener) => pushes.listen(listener),
+    mayUseMicrophone: () => recording.on || (keeper.session?.calls.mayUseMicrophone ?? false),
+    close: async () => {
+      await keeper.close();
+      await profile.close();
+    },
+  };
+
+  function openProfile() {
+    const key = loadProfileKey(dataFolder, systemKeyStore, surroundings.random);
+    const unlock = lockProfile(dataFolder);
+    try {
+      const opened = openDatabase(dataFolder, key);
+      return {
+        db: opened,
+        close: async () => {
+          await opened.destroy();
+          unlock();
+        },
+      };
+    } catch (error) {
+      unlock();
+      throw error;
+    }
+  }
 }

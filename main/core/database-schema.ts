@@ -39,7 +39,7 @@ export interface ProfileDatabase {
     status_text: string;
   };
   /** At most one row: whose buddies and messages the tables below hold. */
-  owner: { id: 1; network_id: NetworkId; user_id: UserId; buddy_revision: number };
+  owner: { id: 1; login_server: string; network_id: NetworkId; user_id: UserId; buddy_revision: number };
   /** The keys first seen for a handle. */
   pins: { handle: Handle; user_id: UserId; sign_key: Blob; box_key: Blob };
   buddies: {
@@ -102,8 +102,8 @@ export interface ProfileDatabase {
     /** At least one device of the recipient has it. */
     arrived: Bit;
   };
-  /** One message, one device: its envelope keeps its ID over all retries. */
-  deliveries: { ordinal: number; device_id: DeviceId; envelope_id: MessageId; arrived: Bit };
+  /** Which devices have a message of the outbox. */
+  deliveries: { ordinal: number; device_id: DeviceId };
   receipts: {
     recipient: UserId;
     device_id: DeviceId;

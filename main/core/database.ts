@@ -70,6 +70,6 @@ function refusal(thrown: unknown, folder: string, path: string): unknown {
 }
 
 /** Bytes of a row. */
-export function bytesOf(blob: ArrayBuffer): Uint8Array {
+export function bytesOf(blob: ArrayBuffer): Uint8Array<ArrayBuffer> {
   return new Uint8Array(blob);
 }

@@ -24,6 +24,7 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     )`,
     `CREATE TABLE owner (
       id INTEGER PRIMARY KEY CHECK (id = 1),
+      login_server TEXT NOT NULL,
       network_id TEXT NOT NULL,
       user_id TEXT NOT NULL,
       buddy_revision INTEGER NOT NULL
@@ -103,8 +104,6 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     `CREATE TABLE deliveries (
       ordinal INTEGER NOT NULL REFERENCES outbox (ordinal) ON DELETE CASCADE,
       device_id TEXT NOT NULL,
-      envelope_id TEXT NOT NULL,
-      arrived INTEGER NOT NULL,
       PRIMARY KEY (ordinal, device_id)
     ) WITHOUT ROWID`,
     `CREATE TABLE receipts (

@@ -2,7 +2,7 @@
 import * as opaque from "@serenity-kit/opaque";
 import type { UserCertificate } from "../../protocol/certificate.ts";
 import { KithError } from "../../protocol/errors.ts";
-import type { DeviceId, Handle } from "../../protocol/identifiers.ts";
+import type { DeviceId, Handle, NetworkId } from "../../protocol/identifiers.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { LOGIN_HTTP } from "../../protocol/login-api.ts";
 import { registrationStatement } from "../../protocol/login-proof.ts";
@@ -27,6 +27,8 @@ export interface Credentials {
   readonly password: string;
   readonly deviceId: DeviceId;
   readonly deviceName: string;
+  /** The network that is known to be at this address; null if none is. */
+  readonly pinnedNetwork: NetworkId | null;
 }
 
 export interface Enrolled {
@@ -97,12 +99,14 @@ export async function signIn(credentials: Credentials, surroundings: Surrounding
 }
 
 async function meet(
-  { loginServer }: Credentials,
+  { loginServer, pinnedNetwork }: Credentials,
   { fetch, clock }: Surroundings,
 ): Promise<{ http: LoginHttp; network: Network }> {
   await opaque.ready;
   const http = new LoginHttp(loginServer, fetch, () => clock.now());
-  return { http, network: await http.network() };
+  const network = await http.network();
+  if (pinnedNetwork && network.networkId !== pinnedNetwork) throw new KithError("network-changed");
+  return { http, network };
 }
 
 /** What the WebAssembly throws says nothing to a person: the server's message did not fit. */

@@ -1,0 +1,174 @@
+/** What is due to one device, as envelopes: our profile key, receipts, messages, copies for our own devices. */
+import type { DeviceAddress, UserId } from "../../protocol/identifiers.ts";
+import type { LineView } from "../../protocol/ipc-schema.ts";
+import type { AccountKeys } from "./account-keys.ts";
+import type { BuddyList } from "./buddy-list.ts";
+import type { Surroundings } from "./client-options.ts";
+import type { Conversations } from "./conversations.ts";
+import type { Consignment, ConsignmentSource } from "./courier.ts";
+import type { Db } from "./database-schema.ts";
+import { type Envelopes, envelopeIdFor } from "./envelopes.ts";
+import type { LineRow } from "./line-view.ts";
+import { toBase64 } from "./login-http.ts";
+import type { Outbox, OutboxEntry } from "./outbox.ts";
+import { newMessageId } from "./randomness.ts";
+import type { Receipts } from "./receipts.ts";
+import { chunksOf, type VoiceMessages } from "./voice-messages.ts";
+
+/** Messages that are under way to one device at once. */
+const WINDOW = 8;
+const PROFILE_KEY_VERSION = 1;
+
+interface Parts {
+  readonly db: Db;
+  readonly self: DeviceAddress;
+  readonly keys: AccountKeys;
+  readonly buddies: BuddyList;
+  readonly envelopes: Envelopes;
+  readonly outbox: Outbox;
+  readonly receipts: Receipts;
+  readonly conversations: Conversations;
+  readonly voices: VoiceMessages;
+  readonly surroundings: Surroundings;
+  /** The line has changed. */
+  readonly show: (line: LineView) => void;
+}
+
+export class Consignments implements ConsignmentSource {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  async dueTo(device: DeviceAddress, underWay: ReadonlySet<string>): Promise<Consignment[]> {
+    if (!this.#mayGetAnything(device.userId)) return [];
+    const profileKey = await this.#profileKey(device);
+    if (profileKey) return [profileKey];
+    const receipts = await this.#receipts(device);
+    if (receipts) return [receipts];
+    return this.#messages(device, underWay);
+  }
+
+  #mayGetAnything(userId: UserId): boolean {
+    const buddy = this.#parts.buddies.get(userId);
+    return userId === this.#parts.self.userId || (buddy?.state === "buddy" && !buddy.keyChanged);
+  }
+
+  async #profileKey(device: DeviceAddress): Promise<Consignment | null> {
+    const { db, self, keys, envelopes, surroundings } = this.#parts;
+    // Our own devices have it from the vault.
+    if (device.userId === self.userId) return null;
+    const row = { user_id: device.userId, device_id: device.deviceId };
+    const given = await db
+      .selectFrom("profile_keys_given")
+      .select("device_id")
+      .where("user_id", "=", row.user_id)
+      .where("device_id", "=", row.device_id)
+      .executeTakeFirst();
+    if (given) return null;
+    const header = { type: "profile-key", key: toBase64(keys.profileKey), version: PROFILE_KEY_VERSION } as const;
+    return {
+      name: "profile-key",
+      seal: () => envelopes.seal(newMessageId(surroundings.random), device, header),
+      taken: async () => {
+        await db
+          .insertInto("profile_keys_given")
+          .values(row)
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+      },
+      retryMs: null,
+    };
+  }
+
+  async #receipts(device: DeviceAddress): Promise<Consignment | null> {
+    const { receipts, envelopes, surroundings } = this.#parts;
+    const due = await receipts.dueTo(device.userId, device.deviceId);
+    if (!due) return null;
+    return {
+      name: "receipts",
+      seal: () => envelopes.seal(newMessageId(surroundings.random), device, { type: "receipt", ...due }),
+      taken: () => receipts.sent(device, due),
+      retryMs: null,
+    };
+  }
+
+  async #messages(device: DeviceAddress, underWay: ReadonlySet<string>): Promise<Consignment[]> {
+    const { outbox, conversations, db } = this.#parts;
+    if (underWay.size >= WINDOW) return [];
+    const consignments: Consignment[] = [];
+    let after = 0;
+    while (consignments.length === 0) {
+      const entries = await outbox.pendingFor(device.userId, device.deviceId, after, WINDOW);
+      for (const entry of entries) {
+        after = entry.ordinal;
+        if (underWay.has(entry.messageId)) continue;
+        const line = await conversations.message(db, entry.messageId);
+        if (!line) continue;
+        if (line.kind === "voice") {
+          // Its chunks are a load of their own: what comes behind waits for them.
+          if (consignments.length > 0) break;
+          return this.#voice(device, entry, line);
+        }
+        consignments.push(this.#text(device, entry, line));
+      }
+      if (entries.length < WINDOW) break;
+    }
+    return consignments;
+  }
+
+  #text(device: DeviceAddress, entry: OutboxEntry, line: LineRow): Consignment {
+    const { self, envelopes, surroundings } = this.#parts;
+    const message = {
+      messageId: entry.messageId,
+      text: line.text,
+      sentAt: line.at,
+      sequence: line.sequence,
+    };
+    const header =
+      device.userId === self.userId
+        ? ({ type: "sent-copy", to: line.peer, ...message } as const)
+        : ({ type: "chat", ...message } as const);
+    return {
+      name: entry.messageId,
+      seal: () => envelopes.seal(envelopeIdFor(entry.messageId, self, device, 0), device, header),
+      taken: () => this.#sent(device.userId, entry),
+      retryMs: surroundings.times.receiptRetryMs,
+    };
+  }
+
+  async #voice(device: DeviceAddress, entry: OutboxEntry, line: LineRow): Promise<Consignment[]> {
+    const { self, envelopes, surroundings, voices } = this.#parts;
+    const chunks = chunksOf(await voices.read(entry.messageId));
+    return chunks.map((bytes, index) => ({
+      name: entry.messageId,
+      seal: () =>
+        envelopes.seal(
+          envelopeIdFor(entry.messageId, self, device, index),
+          device,
+          {
+            type: "voice",
+            messageId: entry.messageId,
+            sentAt: line.at,
+            sequence: line.sequence,
+            durationMs: line.duration_ms ?? 0,
+            index,
+            count: chunks.length,
+          },
+          bytes,
+        ),
+      taken: async () => {
+        if (index === chunks.length - 1) await this.#sent(device.userId, entry);
+      },
+      retryMs: surroundings.times.receiptRetryMs,
+    }));
+  }
+
+  async #sent(recipient: UserId, { messageId }: OutboxEntry): Promise<void> {
+    const { db, self, conversations, show } = this.#parts;
+    if (recipient === self.userId) return;
+    const lines = await db.transaction().execute((tx) => conversations.advance(tx, recipient, [messageId], "sent"));
+    for (const line of lines) show(line);
+  }
+}

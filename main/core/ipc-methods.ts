@@ -1,0 +1,111 @@
+/** What each request of the window does. */
+import { KithError } from "../../protocol/errors.ts";
+import { parseHandle } from "../../protocol/identifiers.ts";
+import type { IpcMethods } from "../../protocol/ipc-schema.ts";
+import type { Handlers } from "../../protocol/rpc.ts";
+import type { Messages } from "./messages.ts";
+import type { Recording } from "./recording.ts";
+import type { SessionKeeper } from "./session-keeper.ts";
+
+export function ipcMethods(keeper: SessionKeeper, messages: Messages, recording: Recording): Handlers<IpcMethods> {
+  const done = {};
+  return {
+    snapshot: () => ({
+      session: keeper.view,
+      buddies: keeper.session?.buddiesView.view() ?? [],
+      call: keeper.session?.calls.view ?? { phase: "idle" },
+    }),
+
+    signUp: async (form) => {
+      await keeper.signUp(form);
+      return done;
+    },
+    signIn: async (form) => {
+      await keeper.signIn(form);
+      return done;
+    },
+    signOut: async () => {
+      recording.set(false);
+      await keeper.signOut();
+      return done;
+    },
+    setStatus: async ({ status, text }) => {
+      await keeper.required.setStatus({ status, text: text.trim() });
+      return done;
+    },
+
+    requestBuddy: async ({ handle, greeting }) => {
+      const session = keeper.required;
+      const entry = await session.login.request("requestBuddy", { handle: parseHandle(handle), greeting });
+      await session.takeBuddies({ entries: [entry], revision: entry.revision }, false);
+      return done;
+    },
+    acceptBuddy: async ({ userId }) => {
+      const session = keeper.required;
+      const entry = await session.login.request("acceptBuddy", { userId });
+      await session.takeBuddies({ entries: [entry], revision: entry.revision }, false);
+      return done;
+    },
+    declineBuddy: async ({ userId }) => {
+      await keeper.required.login.request("declineBuddy", { userId });
+      return done;
+    },
+    removeBuddy: async ({ userId }) => {
+      const session = keeper.required;
+      await session.login.request("removeBuddy", { userId });
+      const buddy = session.buddies.get(userId);
+      if (buddy) await session.buddies.forgetPin(buddy.handle);
+      return done;
+    },
+
+    lines: ({ peer, before, limit }) => keeper.required.conversations.page(peer, before, limit),
+    sendMessage: ({ peer, text }) => messages.sendText(keeper.required, peer, text),
+    sendVoice: ({ peer, ogg, durationMs }) => messages.sendVoice(keeper.required, peer, ogg, durationMs),
+    readVoice: async ({ messageId }) => ({ ogg: await keeper.required.voices.read(messageId) }),
+    markRead: async ({ peer }) => {
+      await messages.markRead(keeper.required, peer);
+      return done;
+    },
+
+    dial: ({ peer }) => {
+      const session = keeper.required;
+      session.buddies.require(peer);
+      if (!session.attached) throw new KithError("not-attached");
+      session.calls.dial(peer);
+      return done;
+    },
+    acceptCall: () => {
+      keeper.required.calls.command({ type: "accept" });
+      return done;
+    },
+    declineCall: () => {
+      keeper.required.calls.command({ type: "decline" });
+      return done;
+    },
+    hangUp: () => {
+      keeper.required.calls.command({ type: "hang-up" });
+      return done;
+    },
+    mute: ({ muted }) => {
+      keeper.required.calls.command({ type: "mute", muted });
+      return done;
+    },
+    hold: ({ held }) => {
+      keeper.required.calls.command({ type: "hold", held });
+      return done;
+    },
+    recording: ({ on }) => {
+      if (on) void keeper.required;
+      recording.set(on);
+      return done;
+    },
+    mediaState: ({ callId, media }) => {
+      keeper.session?.calls.mediaState(callId, media);
+      return done;
+    },
+    mediaSignals: ({ callId, signals }) => {
+      keeper.session?.calls.mediaSignals(callId, signals);
+      return done;
+    },
+  };
+}

@@ -1,0 +1,117 @@
+/** This device's own entry in the directory: its lease and its status, at whichever supernode is home. */
+import type { DeviceId, NetworkId } from "../../protocol/identifiers.ts";
+import { encodeLease } from "../../protocol/lease.ts";
+import { TIMES } from "../../protocol/limits.ts";
+import type { ChosenStatus } from "../../protocol/presence.ts";
+import { signBody } from "../../protocol/signed.ts";
+import { type AccountKeys, appSignatures } from "./account-keys.ts";
+import type { AccountStore } from "./account-store.ts";
+import type { Surroundings } from "./client-options.ts";
+import { sealStatus } from "./sealed-status.ts";
+import type { SupernodeLink } from "./supernode-link.ts";
+
+export interface OwnStatus {
+  readonly status: ChosenStatus;
+  readonly text: string;
+}
+
+/** A registration that failed although the link stands is tried again after this. */
+const RETRY_MS = 5_000;
+
+export class Registration {
+  readonly #device: { readonly networkId: NetworkId; readonly deviceId: DeviceId; readonly keys: AccountKeys };
+  readonly #store: AccountStore;
+  readonly #surroundings: Surroundings;
+  #own: OwnStatus;
+  #link: SupernodeLink | null = null;
+  #cancelTimer: () => void = () => {};
+  /** Leases go out one after the other, so that the latest has the highest sequence. */
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(
+    device: { readonly networkId: NetworkId; readonly deviceId: DeviceId; readonly keys: AccountKeys },
+    own: OwnStatus,
+    store: AccountStore,
+    surroundings: Surroundings,
+  ) {
+    this.#device = device;
+    this.#own = own;
+    this.#store = store;
+    this.#surroundings = surroundings;
+  }
+
+  get own(): OwnStatus {
+    return this.#own;
+  }
+
+  /** Registers at a new home, and keeps the lease there fresh. */
+  moveTo(link: SupernodeLink): Promise<void> {
+    this.#link = link;
+    return this.#announce();
+  }
+
+  homeless(): void {
+    this.#link = null;
+    this.#cancelTimer();
+  }
+
+  async setStatus(own: OwnStatus): Promise<void> {
+    await this.#store.setStatus(own.status, own.text);
+    this.#own = own;
+    await this.#announce();
+  }
+
+  /** Looks offline from now on: a normal exit. */
+  async signOff(): Promise<void> {
+    const link = this.#link;
+    this.homeless();
+    if (link) await link.request("detach", {});
+  }
+
+  #announce(): Promise<void> {
+    this.#queue = this.#queue.then(async () => {
+      const link = this.#link;
+      if (!link) return;
+      this.#cancelTimer();
+      let nextMs: number = TIMES.leaseRefreshMs;
+      try {
+        // The status first: whoever learns of the lease then finds it there.
+        await link.request("setStatus", { sealedStatus: this.#sealedStatus() });
+        await link.request("register", { lease: await this.#lease(link) });
+      } catch (error) {
+        this.#surroundings.log.warn("registration", { cause: error });
+        nextMs = RETRY_MS;
+      }
+      if (this.#link !== link) return;
+      const { clock, background } = this.#surroundings;
+      this.#cancelTimer = clock.after(nextMs, () => background.run("registration", this.#announce()));
+    });
+    return this.#queue;
+  }
+
+  #sealedStatus(): Uint8Array {
+    const { status, text } = this.#own;
+    if (status === "invisible") return new Uint8Array(0);
+    const { clock, random } = this.#surroundings;
+    return sealStatus({ status, text, at: clock.now() }, this.#device.keys.profileKey, random);
+  }
+
+  async #lease(link: SupernodeLink): Promise<Uint8Array> {
+    const { networkId, deviceId, keys } = this.#device;
+    const now = this.#surroundings.clock.now();
+    const body = encodeLease({
+      networkId,
+      userId: keys.userId,
+      signKey: keys.sign.publicKey,
+      deviceId,
+      home: link.supernodeId,
+      inbox: link.inbox,
+      sequence: await this.#store.nextLeaseSequence(now),
+      issuedAt: now,
+      // Someone invisible is not in the directory: a lease of no validity signs the device out.
+      validityMs: this.#own.status === "invisible" ? 0 : TIMES.leaseValidityMs,
+      sealedBody: new Uint8Array(0),
+    });
+    return signBody(appSignatures, "lease", body, keys.sign.secretKey);
+  }
+}

@@ -1,0 +1,164 @@
+/** Whether somebody is signed in on this profile, and the ways from one to the other. */
+import { KithError } from "../../protocol/errors.ts";
+import { parseHandle } from "../../protocol/identifiers.ts";
+import type { SessionView } from "../../protocol/ipc-schema.ts";
+import { AccountSession } from "./account-session.ts";
+import type { Account, AccountStore } from "./account-store.ts";
+import type { Surroundings } from "./client-options.ts";
+import type { Db } from "./database-schema.ts";
+import { parseLoginServer } from "./login-http.ts";
+import { type Credentials, type Enrolled, signIn, signUp } from "./opaque-login.ts";
+import type { PushListener } from "./pushes.ts";
+import { newDeviceId } from "./randomness.ts";
+
+/** What a person typed into the form. */
+export interface SignInForm {
+  readonly loginServer: string;
+  readonly handle: string;
+  readonly password: string;
+}
+
+type State =
+  | { readonly phase: "signed-out"; readonly view: SessionView }
+  | { readonly phase: "signing-in"; readonly view: SessionView }
+  | { readonly phase: "signed-in"; readonly session: AccountSession };
+
+const STARTING: SessionView = { phase: "starting" };
+
+interface Parts {
+  readonly db: Db;
+  readonly store: AccountStore;
+  readonly surroundings: Surroundings;
+  readonly push: PushListener;
+  readonly deviceName: string;
+  readonly defaultLoginServer: string;
+}
+
+export class SessionKeeper {
+  readonly #parts: Parts;
+  #state: State = { phase: "signed-out", view: STARTING };
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Whoever was signed in when the profile was closed is signed in again, without a password. */
+  async restore(): Promise<void> {
+    const account = await this.#parts.store.load();
+    if (account) await this.#begin(account);
+    else await this.#stayOut(null);
+  }
+
+  get view(): SessionView {
+    return this.#state.phase === "signed-in" ? this.#state.session.view : this.#state.view;
+  }
+
+  get session(): AccountSession | null {
+    return this.#state.phase === "signed-in" ? this.#state.session : null;
+  }
+
+  /** @throws KithError `not-authenticated` */
+  get required(): AccountSession {
+    if (this.#state.phase !== "signed-in") throw new KithError("not-authenticated");
+    return this.#state.session;
+  }
+
+  /** Errors as opaque-login.ts, parseLoginServer and parseHandle. */
+  async signUp(form: SignInForm): Promise<void> {
+    await this.#enter(form, signUp);
+  }
+
+  /** Errors as opaque-login.ts, parseLoginServer and parseHandle. */
+  async signIn(form: SignInForm): Promise<void> {
+    await this.#enter(form, signIn);
+  }
+
+  /**
+   * Removes the account from this profile. The login server is told first, if it can be reached:
+   * otherwise the device stays on its list until it is signed out from another one.
+   */
+  async signOut(): Promise<void> {
+    const { required: session } = this;
+    const { deviceId } = session.self;
+    try {
+      await session.login.request("signOutDevice", { deviceId });
+    } catch (error) {
+      this.#parts.surroundings.log.warn("sign-out not told", { code: KithError.from(error).code });
+    }
+    await session.stop();
+    await this.#parts.store.erase();
+    await this.#stayOut(null);
+  }
+
+  async close(): Promise<void> {
+    await this.session?.stop();
+  }
+
+  async #enter(
+    form: SignInForm,
+    enrol: (credentials: Credentials, surroundings: Surroundings) => Promise<Enrolled>,
+  ): Promise<void> {
+    const before = this.#state;
+    if (before.phase !== "signed-out") throw new KithError("already-signed-in");
+    const { store, surroundings, deviceName } = this.#parts;
+    const loginServer = parseLoginServer(form.loginServer);
+    const handle = parseHandle(form.handle);
+    this.#state = { ...before, phase: "signing-in" };
+    try {
+      const deviceId = newDeviceId(surroundings.random);
+      const pinnedNetwork = await store.pinnedNetwork(loginServer);
+      const { password } = form;
+      const credentials = { loginServer, handle, password, deviceId, deviceName, pinnedNetwork };
+      const { network, keys, certificate } = await enrol(credentials, surroundings);
+      const account: Account = {
+        loginServer,
+        network,
+        handle,
+        deviceId,
+        keys,
+        certificate: certificate.bytes,
+        status: "online",
+        statusText: "",
+      };
+      await store.save(account);
+      await this.#begin(account);
+    } catch (error) {
+      this.#state = before;
+      throw error;
+    }
+  }
+
+  async #begin(account: Account): Promise<void> {
+    const { db, store, surroundings, push } = this.#parts;
+    const session = new AccountSession({
+      db,
+      store,
+      account,
+      surroundings,
+      push,
+      signedOut: () => surroundings.background.run("sign-out", this.#signedOutElsewhere(session)),
+    });
+    await session.start();
+    this.#state = { phase: "signed-in", session };
+    push("session", session.view);
+    push("buddies", session.buddiesView.view());
+  }
+
+  /** The keys go; messages stay, and so does what waits to be sent. */
+  async #signedOutElsewhere(session: AccountSession): Promise<void> {
+    if (this.session !== session) return;
+    await session.stop();
+    await this.#parts.store.forgetKeys();
+    await this.#stayOut(new KithError("signed-out-elsewhere"));
+  }
+
+  async #stayOut(reason: KithError | null): Promise<void> {
+    const { store, defaultLoginServer, push } = this.#parts;
+    const { loginServer, handle } = await store.proposal(defaultLoginServer);
+    const notice = reason && { code: reason.code, message: reason.message };
+    const view: SessionView = { phase: "signed-out", loginServer, handle, notice };
+    this.#state = { phase: "signed-out", view };
+    push("session", view);
+    push("buddies", []);
+  }
+}
