@@ -75,8 +75,11 @@ async function bundle(name) {
   const result = await esbuild
     .build({
       entryPoints: [join(root, "scripts", `${name}.ts`)],
-      outfile: join(root, "out", "scripts", `${name}.mjs`),
+      outdir: join(root, "out", "scripts"),
+      outExtension: { ".js": ".mjs" },
       bundle: true,
+      // What a script imports only when it needs it is not loaded before.
+      splitting: true,
       write: false,
       platform: "node",
       format: "esm",

@@ -119,10 +119,8 @@ async function readiness(server: OwnedProcess, logFile: string): Promise<unknown
 async function freePort(preferred: number): Promise<number> {
   if (preferred === 0) return 0;
   const probe = createServer();
-  const free = await new Promise<boolean>((resolve) => {
-    probe.once("error", () => resolve(false));
-    probe.listen(preferred, HOST, () => resolve(true));
+  return new Promise((resolve) => {
+    probe.once("error", () => resolve(0));
+    probe.listen(preferred, HOST, () => probe.close(() => resolve(preferred)));
   });
-  probe.close();
-  return free ? preferred : 0;
 }

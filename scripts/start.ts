@@ -21,7 +21,8 @@ const PEOPLE = [
 
 const options = parseStartOptions(process.argv.slice(2), process.env);
 if (options === null) tell(START_HELP);
-else if (options.kind === "interactive") await runInteractively(options);
+else if (options.kind === "check") await (await import("./check.ts")).check(options);
+else await runInteractively(options);
 
 async function runInteractively({ dataFolder, ringMs }: InteractiveOptions): Promise<void> {
   const lifetime = new Lifetime();
