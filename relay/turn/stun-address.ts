@@ -8,23 +8,24 @@ export const XOR_IPV6_BYTES = 20;
 const PORT_MASK = MAGIC_COOKIE >>> 16;
 
 /**
- * Reads the attribute at `index` into `into`.
- * @returns false if it is malformed, or an IPv6 address that only wraps an IPv4 one
- *   (::ffff:0:0/96): no peer has such an address on the wire, and the two forms of one
- *   address must not be told apart by any rule that comes later
+ * `wrapped-ipv4` is an IPv6 address that only wraps an IPv4 one (::ffff:0:0/96). No peer has such an address on the
+ * wire, and no later rule must have to tell two forms of one address apart: it is refused here.
  */
-export function readXorAddress(message: StunMessage, index: number, into: TransportAddress): boolean {
+export type XorAddressFault = "malformed" | "wrapped-ipv4";
+
+/** Reads the attribute at `index` into `into`. @returns what is wrong with it, or null */
+export function readXorAddress(message: StunMessage, index: number, into: TransportAddress): XorAddressFault | null {
   const { bytes } = message;
   const offset = message.offset(index);
   const length = message.length(index);
-  if (length < XOR_IPV4_BYTES) return false;
+  if (length < XOR_IPV4_BYTES) return "malformed";
   const family = bytes.readUInt8(offset + 1);
   const port = bytes.readUInt16BE(offset + 2) ^ PORT_MASK;
   if (family === WIRE_IPV4 && length === XOR_IPV4_BYTES) {
     into.setIPv4(bytes.readInt32BE(offset + 4) ^ MAGIC_COOKIE, port);
-    return true;
+    return null;
   }
-  if (family !== WIRE_IPV6 || length !== XOR_IPV6_BYTES) return false;
+  if (family !== WIRE_IPV6 || length !== XOR_IPV6_BYTES) return "malformed";
   const id = message.start + 8;
   into.setWords(
     bytes.readInt32BE(offset + 4) ^ MAGIC_COOKIE,
@@ -33,7 +34,7 @@ export function readXorAddress(message: StunMessage, index: number, into: Transp
     bytes.readInt32BE(offset + 16) ^ bytes.readInt32BE(id + 8),
     port,
   );
-  return into.family === 6;
+  return into.family === 6 ? null : "wrapped-ipv4";
 }
 
 /**

@@ -12,6 +12,8 @@ export const TRANSACTION_ID_BYTES = 12;
 /** The most attributes of one message; a CreatePermission carries one for each peer. */
 const MAX_ATTRIBUTES = 64;
 
+const NONE: readonly number[] = [];
+
 /** Why bytes are no STUN message. */
 export type StunMalformation =
   | "too-short"
@@ -122,11 +124,11 @@ export class StunMessage {
   }
 
   /** Comprehension-required attributes outside `known`, each once (RFC 8489 §6.3.1). */
-  unknownRequired(known: ReadonlySet<number>): number[] {
-    const unknown: number[] = [];
+  unknownRequired(known: ReadonlySet<number>): readonly number[] {
+    let unknown = NONE;
     for (let index = 0; index < this.#count; index++) {
       const type = this.#types[index] ?? 0;
-      if (type < FIRST_OPTIONAL_ATTRIBUTE && !known.has(type) && !unknown.includes(type)) unknown.push(type);
+      if (type < FIRST_OPTIONAL_ATTRIBUTE && !known.has(type) && !unknown.includes(type)) unknown = [...unknown, type];
     }
     return unknown;
   }

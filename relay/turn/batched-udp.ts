@@ -1,0 +1,297 @@
+/**
+ * UDP on Linux in batches. All sockets are in one epoll set, which Node's event loop watches
+ * as one descriptor. When it wakes, ready sockets are drained by recvmmsg into slots, each
+ * packet is worked on where it lies, and what is to be sent is queued as pointers into the
+ * slots and leaves by sendmmsg: to clients, many packets with one call. No packet is copied
+ * and none allocates.
+ */
+import { DatagramBatch, writeSockaddr } from "./datagram-batch.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  addressOf,
+  addToEpoll,
+  bindSocket,
+  closeDescriptor,
+  EAGAIN,
+  EPOLL_DATA,
+  EPOLL_EVENT_BYTES,
+  epollWait,
+  lastError,
+  MSG_DONTWAIT,
+  openEpoll,
+  openUdpSocket,
+  recvmmsg,
+  removeFromEpoll,
+  sendmmsg,
+  setDontFragment,
+  setSocketBuffers,
+  watchReadable,
+} from "./linux-sockets.ts";
+import { LISTEN_BUFFER_BYTES } from "./portable-udp.ts";
+import { TransportAddress } from "./transport-address.ts";
+import {
+  type DatagramHandler,
+  MAX_DATAGRAM_BYTES,
+  type UdpLosses,
+  type UdpPurpose,
+  type UdpSocket,
+  type UdpTransport,
+} from "./udp-transport.ts";
+
+const BATCH = 64;
+/** Room before each packet for the header that it leaves with, and after it for padding. */
+const HEADROOM = 64;
+const TAILROOM = 64;
+const SLOT_BYTES = HEADROOM + MAX_DATAGRAM_BYTES + TAILROOM;
+/** A relay socket has one call's packets: asking for few keeps the call cheap. */
+const RELAY_BATCH = 8;
+const MAX_EVENTS = 256;
+/** After this many packets the event loop gets its turn for everything else; what waits wakes it again at once. */
+const PACKETS_PER_TURN = 1_024;
+
+export class BatchedUdp implements UdpTransport {
+  readonly kind = "batched";
+  readonly canForbidFragments = true;
+  readonly #losses: UdpLosses;
+  readonly #epoll: number;
+  readonly #stopWatching: () => void;
+  readonly #events = Buffer.alloc(MAX_EVENTS * EPOLL_EVENT_BYTES);
+  readonly #sockets: (BatchedSocket | null)[] = [];
+  readonly #freeTokens: number[] = [];
+  readonly #slots = Buffer.alloc(BATCH * SLOT_BYTES);
+  readonly #received = new DatagramBatch(BATCH);
+  readonly #sender = new TransportAddress();
+  readonly #outgoing: OutgoingQueue;
+  #isDraining = false;
+
+  /** @throws an Error if the system calls are not to be had here */
+  constructor(losses: UdpLosses) {
+    this.#losses = losses;
+    this.#epoll = openEpoll();
+    if (this.#epoll < 0) throw new Error(`epoll_create1 failed with error ${lastError()}`);
+    this.#outgoing = new OutgoingQueue(this.#slots, losses);
+    const slots = addressOf(this.#slots);
+    for (let index = 0; index < BATCH; index++) {
+      this.#received.setMemory(index, slots + index * SLOT_BYTES + HEADROOM, MAX_DATAGRAM_BYTES);
+      this.#received.resetName(index);
+    }
+    this.#stopWatching = watchReadable(this.#epoll, () => this.#drain());
+  }
+
+  open(address: TransportAddress, purpose: UdpPurpose, handler: DatagramHandler): UdpSocket | null {
+    const fd = openUdpSocket(address.family === 4 ? AF_INET : AF_INET6);
+    if (fd < 0) return null;
+    const bound = bindTo(fd, address);
+    const token = this.#freeTokens.pop() ?? this.#sockets.length;
+    if (bound === null || !addToEpoll(this.#epoll, fd, token)) {
+      this.#freeTokens.push(token);
+      closeDescriptor(fd);
+      return null;
+    }
+    if (purpose === "listen") setSocketBuffers(fd, LISTEN_BUFFER_BYTES);
+    // RFC 8656 §14: without DONT-FRAGMENT the bit is not set.
+    if (address.family === 4) setDontFragment(fd, false);
+    const socket = new BatchedSocket(this, fd, token, bound, purpose === "listen" ? BATCH : RELAY_BATCH, handler);
+    this.#sockets[token] = socket;
+    return socket;
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket?.close();
+    this.#stopWatching();
+    closeDescriptor(this.#epoll);
+  }
+
+  /** Queues a packet; while packets are being received, until the end of the batch. */
+  send(fd: number, packet: Buffer, start: number, end: number, to: TransportAddress): void {
+    this.#outgoing.add(fd, packet, start, end, to);
+    if (!this.#isDraining) this.#outgoing.flush();
+  }
+
+  /** The bit belongs to the socket, so the packets that are queued before this one must leave first. */
+  sendUnfragmented(fd: number, packet: Buffer, start: number, end: number, to: TransportAddress): void {
+    this.#outgoing.flush();
+    setDontFragment(fd, true);
+    this.#outgoing.add(fd, packet, start, end, to);
+    this.#outgoing.flush();
+    setDontFragment(fd, false);
+  }
+
+  release(fd: number, token: number): void {
+    // What is queued on the descriptor must leave before its number can mean another socket.
+    this.#outgoing.flush();
+    removeFromEpoll(this.#epoll, fd);
+    closeDescriptor(fd);
+    this.#sockets[token] = null;
+    this.#freeTokens.push(token);
+  }
+
+  #drain(): void {
+    this.#isDraining = true;
+    try {
+      let budget = PACKETS_PER_TURN;
+      while (budget > 0) {
+        const ready = epollWait(this.#epoll, this.#events, MAX_EVENTS, 0);
+        if (ready <= 0) break;
+        budget -= this.#receiveFrom(ready, budget);
+      }
+    } finally {
+      this.#outgoing.flush();
+      this.#isDraining = false;
+    }
+  }
+
+  /** Receives once from each socket that is ready. @returns how many packets came, and at least 1 */
+  #receiveFrom(ready: number, budget: number): number {
+    let received = 0;
+    let slot = 0;
+    for (let event = 0; event < ready && received < budget; event++) {
+      const socket = this.#sockets[this.#events.readUInt32LE(event * EPOLL_EVENT_BYTES + EPOLL_DATA)];
+      // Closed by a packet of this very turn.
+      if (socket === null || socket === undefined) continue;
+      if (slot + socket.batch > BATCH) {
+        this.#outgoing.flush();
+        slot = 0;
+      }
+      const count = this.#receive(socket, slot);
+      slot += count;
+      received += count;
+    }
+    this.#outgoing.flush();
+    return Math.max(1, received);
+  }
+
+  /** Into the slots from `first` on, none of which may be queued for sending. @returns how many packets came */
+  #receive(socket: BatchedSocket, first: number): number {
+    const batch = this.#received;
+    const count = recvmmsg(socket.fd, batch.from[first] ?? NO_HEADERS, socket.batch, MSG_DONTWAIT, null);
+    for (let index = first; index < first + count; index++) {
+      const length = batch.receivedLength(index);
+      batch.readName(index, this.#sender);
+      batch.resetName(index);
+      const start = index * SLOT_BYTES + HEADROOM;
+      // An earlier packet of the batch may have closed the socket.
+      if (!socket.isOpen) continue;
+      if (length < 0) this.#losses.oversize();
+      else socket.handler(this.#slots, start, start + length, this.#sender);
+    }
+    return Math.max(0, count);
+  }
+}
+
+const NO_HEADERS = new Uint8Array(0);
+
+class BatchedSocket implements UdpSocket {
+  readonly address: TransportAddress;
+  readonly fd: number;
+  /** How many datagrams are asked for at once. */
+  readonly batch: number;
+  readonly handler: DatagramHandler;
+  readonly #transport: BatchedUdp;
+  readonly #token: number;
+  isOpen = true;
+
+  constructor(
+    transport: BatchedUdp,
+    fd: number,
+    token: number,
+    address: TransportAddress,
+    batch: number,
+    handler: DatagramHandler,
+  ) {
+    this.#transport = transport;
+    this.fd = fd;
+    this.#token = token;
+    this.address = address;
+    this.batch = batch;
+    this.handler = handler;
+  }
+
+  send(packet: Buffer, start: number, end: number, to: TransportAddress): void {
+    if (this.isOpen) this.#transport.send(this.fd, packet, start, end, to);
+  }
+
+  sendUnfragmented(packet: Buffer, start: number, end: number, to: TransportAddress): void {
+    if (this.isOpen) this.#transport.sendUnfragmented(this.fd, packet, start, end, to);
+  }
+
+  close(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    this.#transport.release(this.fd, this.#token);
+  }
+}
+
+/** Packets to be sent, in order. */
+class OutgoingQueue {
+  readonly #slots: Buffer;
+  readonly #slotsPointer: number;
+  readonly #losses: UdpLosses;
+  readonly #batch = new DatagramBatch(BATCH);
+  readonly #descriptors = new Int32Array(BATCH);
+  /** For packets that do not lie in a slot. */
+  readonly #copies = Buffer.alloc(BATCH * SLOT_BYTES);
+  readonly #copiesPointer: number;
+  #length = 0;
+
+  constructor(slots: Buffer, losses: UdpLosses) {
+    this.#slots = slots;
+    this.#slotsPointer = addressOf(slots);
+    this.#copiesPointer = addressOf(this.#copies);
+    this.#losses = losses;
+  }
+
+  add(fd: number, packet: Buffer, start: number, end: number, to: TransportAddress): void {
+    if (this.#length === BATCH) this.flush();
+    const index = this.#length++;
+    if (packet === this.#slots) {
+      this.#batch.setMemory(index, this.#slotsPointer + start, end - start);
+    } else {
+      const copy = index * SLOT_BYTES;
+      const length = packet.copy(this.#copies, copy, start, Math.min(end, start + SLOT_BYTES));
+      this.#batch.setMemory(index, this.#copiesPointer + copy, length);
+    }
+    this.#batch.writeName(index, to);
+    this.#descriptors[index] = fd;
+  }
+
+  /** One call for each run of packets of the same socket. */
+  flush(): void {
+    const descriptors = this.#descriptors;
+    let index = 0;
+    while (index < this.#length) {
+      const fd = descriptors[index] ?? -1;
+      let end = index + 1;
+      while (end < this.#length && descriptors[end] === fd) end++;
+      this.#send(fd, index, end);
+      index = end;
+    }
+    this.#length = 0;
+  }
+
+  #send(fd: number, first: number, end: number): void {
+    let index = first;
+    while (index < end) {
+      const sent = sendmmsg(fd, this.#batch.from[index] ?? NO_HEADERS, end - index, MSG_DONTWAIT);
+      if (sent > 0) {
+        index += sent;
+      } else if (lastError() === EAGAIN) {
+        // No room in the socket's buffer: the rest is dropped, as a full queue on the way drops it.
+        for (; index < end; index++) this.#losses.sendFailed();
+      } else {
+        this.#losses.sendFailed();
+        index++;
+      }
+    }
+  }
+}
+
+function bindTo(fd: number, address: TransportAddress): TransportAddress | null {
+  const sockaddr = Buffer.alloc(address.family === 4 ? 16 : 28);
+  writeSockaddr(new DataView(sockaddr.buffer, sockaddr.byteOffset, sockaddr.length), 0, address);
+  if (!bindSocket(fd, sockaddr)) return null;
+  const bound = address.clone();
+  bound.setWords(address.w0, address.w1, address.w2, address.w3, sockaddr.readUInt16BE(2));
+  return bound;
+}
