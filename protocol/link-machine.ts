@@ -30,6 +30,8 @@ export type LinkEvent =
   | { readonly type: "lost"; readonly supernodeId: SupernodeId }
   /** The supernode says that it will go away. */
   | { readonly type: "leaving"; readonly supernodeId: SupernodeId }
+  /** More supernodes are known than before: no reason to wait on. */
+  | { readonly type: "more-known" }
   | { readonly type: "timer" };
 
 export type LinkEffect =
@@ -65,6 +67,8 @@ export function stepLink(state: LinkState, event: LinkEvent): LinkStep {
       return lost(state, event.supernodeId, []);
     case "leaving":
       return leaving(state, event.supernodeId);
+    case "more-known":
+      return hurry(state);
     case "timer":
       return timer(state);
     default:
@@ -146,6 +150,13 @@ function timer(state: LinkState): LinkStep {
     state: { ...state, standby: { phase: "attaching", attempt: state.standby.attempt + 1 } },
     effects: [{ type: "open", except: state.home }],
   };
+}
+
+function hurry(state: LinkState): LinkStep {
+  const isWaiting = state.phase === "waiting" || (state.phase === "attached" && state.standby.phase === "waiting");
+  if (!isWaiting) return stay(state);
+  const step = timer(state);
+  return { state: step.state, effects: [{ type: "stop-timer" }, ...step.effects] };
 }
 
 function stop(state: LinkState): LinkStep {

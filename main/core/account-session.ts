@@ -72,7 +72,7 @@ export class AccountSession {
     this.self = { userId: keys.userId, deviceId };
     this.#anchor = trustAnchor(network.networkKey, () => clock.now());
 
-    this.buddies = new BuddyList(db, this.#anchor, log);
+    this.buddies = new BuddyList(db, this.#anchor, clock, log);
     this.conversations = new Conversations(db);
     this.outbox = new Outbox(db);
     this.receipts = new Receipts(db);
@@ -209,6 +209,7 @@ export class AccountSession {
     await this.registration.signOff().catch(() => {});
     this.#attachment.stop();
     this.login.stop();
+    await this.#inbox.idle();
     this.buddiesView.stop();
     await background.settled();
     await this.#seen.flush();
@@ -289,7 +290,7 @@ export class AccountSession {
 
   async #fetchSupernodes(revision: number | null): Promise<void> {
     if (!this.#supernodes.wants(revision)) return;
-    await this.#supernodes.take(await this.login.supernodeList());
+    if (await this.#supernodes.take(await this.login.supernodeList())) this.#attachment.moreKnown();
   }
 
   async #renewed(certificate: Uint8Array): Promise<void> {

@@ -50,6 +50,11 @@ export class Attachment {
     this.#step({ type: "stop" });
   }
 
+  /** The host cache knows more supernodes than before. */
+  moreKnown(): void {
+    this.#step({ type: "more-known" });
+  }
+
   get home(): SupernodeLink | null {
     return this.#state.phase === "attached" ? (this.#links.get(this.#state.home) ?? null) : null;
   }

@@ -8,6 +8,7 @@ import { KithError } from "../../protocol/errors.ts";
 import type { Handle, UserId } from "../../protocol/identifiers.ts";
 import type { BuddyDelta, BuddyEntry } from "../../protocol/login-api.ts";
 import { type TrustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
+import type { Clock } from "./clock.ts";
 import { bytesOf } from "./database.ts";
 import type { Db, Tx } from "./database-schema.ts";
 import type { Log } from "./log.ts";
@@ -30,14 +31,18 @@ export interface Buddy {
 export class BuddyList {
   readonly #db: Db;
   readonly #anchor: TrustAnchor;
+  readonly #clock: Clock;
   readonly #log: Log;
   readonly #buddies = new Map<UserId, Buddy>();
   /** Changes follow one another, so that two deltas never interleave. */
   #queue: Promise<unknown> = Promise.resolve();
   #revision = 0;
+  /** Called after every change, until they are content. */
+  readonly #deciding = new Set<() => void>();
 
-  constructor(db: Db, anchor: TrustAnchor, log: Log) {
+  constructor(db: Db, anchor: TrustAnchor, clock: Clock, log: Log) {
     this.#db = db;
+    this.#clock = clock;
     this.#anchor = anchor;
     this.#log = log;
   }
@@ -84,6 +89,28 @@ export class BuddyList {
     return buddy;
   }
 
+  /** Asked, by one of the two, and not answered yet. */
+  isPending(userId: UserId): boolean {
+    const state = this.#buddies.get(userId)?.state;
+    return state === "asked-by-me" || state === "asks-me";
+  }
+
+  /** Resolves once the request is answered, or after this time. */
+  decided(userId: UserId, withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const settle = () => {
+        cancel();
+        this.#deciding.delete(check);
+        resolve();
+      };
+      const check = () => {
+        if (!this.isPending(userId)) settle();
+      };
+      const cancel = this.#clock.after(withinMs, settle);
+      this.#deciding.add(check);
+    });
+  }
+
   /** Takes over lines of the list and, with `advance`, the revision that they reach up to. */
   apply(delta: Pick<BuddyDelta, "entries" | "revision">, advance: boolean): Promise<void> {
     return this.#inTurn(async () => {
@@ -98,6 +125,7 @@ export class BuddyList {
       });
       for (const buddy of taken) this.#buddies.set(buddy.userId, buddy);
       this.#revision = revision;
+      for (const check of [...this.#deciding]) check();
     });
   }
 

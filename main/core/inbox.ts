@@ -42,6 +42,8 @@ export interface InboxListener {
   statusReadable(userId: UserId): void;
 }
 
+const ACCEPTANCE_LAG_MS = 3_000;
+
 type Header<T extends PayloadHeader["type"]> = Extract<PayloadHeader, { type: T }>;
 
 export class Inbox {
@@ -57,10 +59,17 @@ export class Inbox {
    * Takes one envelope. Resolves once it is stored, or refused for good.
    * @throws KithError `internal` if it could not be stored: the sender keeps it then
    */
-  receive(from: DeviceAddress, bytes: Uint8Array): Promise<void> {
+  async receive(from: DeviceAddress, bytes: Uint8Array): Promise<void> {
+    // Somebody who has just become a buddy may write before the login server has told us so.
+    if (this.#parts.buddies.isPending(from.userId)) await this.#parts.buddies.decided(from.userId, ACCEPTANCE_LAG_MS);
     const turn = this.#queue.then(() => this.#receive(from, bytes));
     this.#queue = turn.catch(() => {});
     return turn;
+  }
+
+  /** Resolves once what has come so far is done with. */
+  async idle(): Promise<void> {
+    await this.#queue;
   }
 
   async #receive(from: DeviceAddress, bytes: Uint8Array): Promise<void> {

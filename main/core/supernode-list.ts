@@ -40,15 +40,16 @@ export class SupernodeListKeeper {
     return revision === null ? this.#expiresAt <= this.#surroundings.clock.now() : revision > this.#revision;
   }
 
-  /** Takes over a list that was fetched. A lower revision never replaces a higher one. Errors as trustSupernodeList. */
-  async take(bytes: Uint8Array): Promise<void> {
+  /**
+   * Takes over a list that was fetched. A lower revision never replaces a higher one.
+   * @returns whether it is news. Errors as trustSupernodeList.
+   */
+  async take(bytes: Uint8Array): Promise<boolean> {
     const { value } = trustSupernodeList(this.#anchor, bytes);
     const stale = this.#expiresAt <= this.#surroundings.clock.now();
-    if (value.revision < this.#revision && !stale) return;
-    const isNews = value.revision !== this.#revision || stale;
+    if (value.revision <= this.#revision && !stale) return false;
     this.#revision = value.revision;
     this.#expiresAt = value.expiresAt;
-    if (!isNews) return;
     const row = { revision: value.revision, bytes };
     await this.#db
       .insertInto("supernode_list")
@@ -56,5 +57,6 @@ export class SupernodeListKeeper {
       .onConflict((conflict) => conflict.column("id").doUpdateSet(row))
       .execute();
     await this.#hosts.adopt(value.supernodes);
+    return true;
   }
 }
