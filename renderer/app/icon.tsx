@@ -1,9 +1,7 @@
-/** Line icons on a grid of 24, drawn for Kith. They say nothing to screen readers: the words beside them do. */
+/** Line icons on a grid of 24, drawn for Kith. They say nothing to screen readers: the words beside them do. The receiver turned over is hanging up. */
 const PATHS = {
   phone:
     "M6.5 3.5h2.6l1.6 4.3-2 1.7a12.5 12.5 0 0 0 5.8 5.8l1.7-2 4.3 1.6v2.6a2 2 0 0 1-2.2 2A16.3 16.3 0 0 1 4.5 5.7a2 2 0 0 1 2-2.2z",
-  hangUp:
-    "M12 9.2c-3.7 0-7 1.2-9 3.2a1.8 1.8 0 0 0-.2 2.3l1.2 1.7c.4.6 1.2.8 1.9.5l2.5-1.1c.6-.3.9-.9.8-1.5l-.2-1.5a11.5 11.5 0 0 1 6 0l-.2 1.5c-.1.6.2 1.2.8 1.5l2.5 1.1c.7.3 1.5.1 1.9-.5l1.2-1.7c.5-.7.4-1.7-.2-2.3-2-2-5.3-3.2-9-3.2z",
   microphone: "M12 3.5a3 3 0 0 1 3 3V11a3 3 0 0 1-6 0V6.5a3 3 0 0 1 3-3zM5.5 11a6.5 6.5 0 0 0 13 0M12 17.5v3M9 20.5h6",
   microphoneOff:
     "M9 9v2a3 3 0 0 0 4.8 2.4M15 10.5v-4a3 3 0 0 0-5.6-1.5M5.5 11a6.5 6.5 0 0 0 10.7 5M18.3 12.5q.2-.7.2-1.5M12 17.5v3M9 20.5h6M4 3.5l16 17",
@@ -11,7 +9,7 @@ const PATHS = {
   play: "M8 5.2v13.6a.6.6 0 0 0 .9.5l10.6-6.8a.6.6 0 0 0 0-1L8.9 4.7a.6.6 0 0 0-.9.5z",
   send: "M4.5 12 3.6 5.3a.8.8 0 0 1 1.1-.8l15.4 6.8a.8.8 0 0 1 0 1.4L4.7 19.5a.8.8 0 0 1-1.1-.8zM4.5 12h8",
   addBuddy: "M10 11.5a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM3 20.5v-1a5 5 0 0 1 5-5h4a5 5 0 0 1 3.5 1.4M19 14.5v6M16 17.5h6",
-  more: "M5.5 12h.01M12 12h.01M18.5 12h.01",
+  more: "M5.5 10.4a1.6 1.6 0 1 0 0 3.2 1.6 1.6 0 0 0 0-3.2zM12 10.4a1.6 1.6 0 1 0 0 3.2 1.6 1.6 0 0 0 0-3.2zM18.5 10.4a1.6 1.6 0 1 0 0 3.2 1.6 1.6 0 0 0 0-3.2z",
   close: "M6 6l12 12M18 6 6 18",
   check: "M5 12.5l4.5 4.5L19 7.5",
   chevron: "M7 10l5 5 5-5",
@@ -29,20 +27,15 @@ const PATHS = {
     "M4.5 6.5h15M9.5 6.5v-2a1 1 0 0 1 1-1h3a1 1 0 0 1 1 1v2M6.5 6.5l.8 12.6a1.5 1.5 0 0 0 1.5 1.4h6.4a1.5 1.5 0 0 0 1.5-1.4l.8-12.6",
 } as const;
 
-export type IconName = keyof typeof PATHS;
+export type IconName = keyof typeof PATHS | "hangUp";
 
-const FILLED: ReadonlySet<IconName> = new Set(["hangUp", "play"]);
+const FILLED: ReadonlySet<IconName> = new Set(["more", "play"]);
 
 export function Icon({ name, size = 20 }: { readonly name: IconName; readonly size?: number }) {
+  const look = name === "hangUp" ? " icon-hang-up" : FILLED.has(name) ? " icon-filled" : "";
   return (
-    <svg
-      className={FILLED.has(name) ? "icon icon-filled" : "icon"}
-      width={size}
-      height={size}
-      viewBox="0 0 24 24"
-      aria-hidden="true"
-    >
-      <path d={PATHS[name]} />
+    <svg className={`icon${look}`} width={size} height={size} viewBox="0 0 24 24" aria-hidden="true">
+      <path d={PATHS[name === "hangUp" ? "phone" : name]} />
     </svg>
   );
 }

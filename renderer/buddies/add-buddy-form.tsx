@@ -39,7 +39,7 @@ export function AddBuddyForm({ onDone }: { readonly onDone: () => void }) {
         {text("addBuddy.title")}
       </Heading>
       <p className="dialog-words">{text("addBuddy.explain")}</p>
-      <Form className="dialog-form" onSubmit={submit}>
+      <Form className="form" onSubmit={submit}>
         <PlainField label={text("addBuddy.handle")} value={handle} onChange={setHandle} autoComplete="off" autoFocus />
         <TextField className="field" value={greeting} onChange={setGreeting} maxLength={LIMITS.maxGreetingLength}>
           <Label className="field-label">{text("addBuddy.greeting")}</Label>

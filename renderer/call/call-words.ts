@@ -62,7 +62,7 @@ const UNCONNECTED: Readonly<Record<Reason, TextId>> = {
   "media-failed": "callLine.mediaFailed",
 };
 
-/** What the call panel says while the call lives; a running call shows its duration instead. */
+/** What the call panel says while the call lives; when all is well, its running duration says it. */
 export function callStatus(call: CallView): TextId | null {
   switch (call.phase) {
     case "outgoing":
@@ -73,9 +73,10 @@ export function callStatus(call: CallView): TextId | null {
       return HELD_BY[call.by];
     case "reconnecting":
       return "call.reconnecting";
+    case "active":
+      return call.muted ? "call.muted" : null;
     case "idle":
     case "incoming":
-    case "active":
     case "ended":
       return null;
     default:

@@ -14,7 +14,7 @@ export function ConversationHeader({ buddy }: { readonly buddy: BuddyView }) {
   const { bridge } = useKith();
   const attempt = useAttempt();
   const [removing, setRemoving] = useState(false);
-  const free = useAppState(({ call }) => call.phase === "idle" || call.phase === "ended");
+  const talkingTo = useAppState(({ call }) => (call.phase === "idle" || call.phase === "ended" ? null : call.peer));
   const { userId, handle, relation, presence, statusText, keyChanged } = buddy;
   return (
     <header className="conversation-header">
@@ -30,10 +30,10 @@ export function ConversationHeader({ buddy }: { readonly buddy: BuddyView }) {
           </p>
         )}
       </div>
-      {relation === "buddy" && (
+      {relation === "buddy" && talkingTo !== userId && (
         <Button
           className="button button-primary button-call"
-          isDisabled={!free || keyChanged}
+          isDisabled={talkingTo !== null || keyChanged}
           onPress={() => attempt(bridge.invoke("dial", { peer: userId }))}
         >
           <Icon name="phone" />

@@ -50,6 +50,25 @@ export function LineList({
     if (ownNewest !== null) virtualizer.scrollToEnd();
   }, [ownNewest, virtualizer]);
 
+  // Where there is less room (a growing message, a banner), what was at the end stays at the end.
+  useEffect(() => {
+    const element = scroller.current;
+    if (element === null) return;
+    let wasAtEnd = true;
+    const remember = () => {
+      wasAtEnd = virtualizer.isAtEnd(AT_END_PX);
+    };
+    const observer = new ResizeObserver(() => {
+      if (wasAtEnd) virtualizer.scrollToEnd();
+    });
+    element.addEventListener("scroll", remember);
+    observer.observe(element);
+    return () => {
+      element.removeEventListener("scroll", remember);
+      observer.disconnect();
+    };
+  }, [virtualizer]);
+
   function onScroll(): void {
     if (history === "more" && (scroller.current?.scrollTop ?? NEAR_TOP_PX) < NEAR_TOP_PX) loadOlder();
   }
@@ -65,7 +84,7 @@ export function LineList({
       tabIndex={0}
       onScroll={onScroll}
     >
-      {lines.length === 0 && history === "complete" && (
+      {lines.length === 0 && history === "complete" && buddy.relation === "buddy" && (
         <p className="line-list-empty">{text("conversation.empty", { handle: buddy.handle })}</p>
       )}
       <div className="line-list-all" style={{ height: virtualizer.getTotalSize() }}>

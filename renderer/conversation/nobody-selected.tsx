@@ -1,12 +1,14 @@
+import { useAppState } from "../app/kith.tsx";
 import { Logo } from "../app/logo.tsx";
 import { useText } from "../texts/use-text.ts";
 
 export function NobodySelected() {
   const text = useText();
+  const alone = useAppState(({ buddies }) => buddies.length === 0);
   return (
     <div className="nobody-selected">
       <Logo size={64} />
-      <p>{text("conversation.nobody")}</p>
+      <p>{text(alone ? "conversation.noBuddies" : "conversation.nobody")}</p>
     </div>
   );
 }

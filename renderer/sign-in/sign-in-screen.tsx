@@ -57,7 +57,7 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
             {session.notice.message}
           </Banner>
         )}
-        <Form className="sign-in-form" onSubmit={submit} aria-label={text("signIn.title")}>
+        <Form className="form" onSubmit={submit} aria-label={text("signIn.title")}>
           <PlainField
             label={text("signIn.handle")}
             value={handle}
@@ -76,18 +76,18 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
           <div className="form-error" role="alert">
             {attempt.phase === "refused" && attempt.message}
           </div>
-          <Button type="submit" className="button button-primary" isDisabled={running}>
-            {text("signIn.signIn")}
-          </Button>
-          <div className="sign-in-new">
-            <p>{text("signIn.new")}</p>
+          <div className="sign-in-progress" role="status">
+            {running && text(attempt.what === "signIn" ? "signIn.signingIn" : "signIn.signingUp")}
+          </div>
+          <div className="sign-in-buttons">
+            <Button type="submit" className="button button-primary" isDisabled={running}>
+              {text("signIn.signIn")}
+            </Button>
             <Button className="button" isDisabled={running} onPress={() => void run("signUp")}>
               {text("signIn.signUp")}
             </Button>
           </div>
-          <div className="sign-in-progress" role="status">
-            {running && text(attempt.what === "signIn" ? "signIn.signingIn" : "signIn.signingUp")}
-          </div>
+          <p className="sign-in-new">{text("signIn.new")}</p>
         </Form>
       </div>
     </main>

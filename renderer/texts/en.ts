@@ -12,7 +12,7 @@ export const en = {
   "signIn.loginServerHint": "Leave it as it is, unless you were given another address.",
   "signIn.signIn": "Sign in",
   "signIn.signUp": "Create account",
-  "signIn.new": "New here? Choose a handle and a password above, then:",
+  "signIn.new": "New here? Choose a handle and a password, then create an account.",
   "signIn.incomplete": "Fill in handle, password and login server.",
   "signIn.signingIn": "Signing in…",
   "signIn.signingUp": "Creating your account…",
@@ -34,7 +34,7 @@ export const en = {
 
   "buddies.side": "You and your buddies",
   "buddies.list": "Buddies",
-  "buddies.none": "No buddies yet. Add one by their handle, below.",
+  "buddies.none": "No buddies yet.",
   "buddies.asked": "Not yet answered",
   "buddies.unread": "{count, plural, one {# unread} other {# unread}}",
 
@@ -55,8 +55,7 @@ export const en = {
 
   "removeBuddy.open": "Remove buddy…",
   "removeBuddy.title": "Remove {handle}?",
-  "removeBuddy.explain":
-    "You will not see each other’s status any more, nor write or call. What was said stays on this computer.",
+  "removeBuddy.explain": "You will no longer see each other’s status, nor write to or call each other.",
   "removeBuddy.confirm": "Remove",
 
   "dialog.cancel": "Cancel",
@@ -67,6 +66,7 @@ export const en = {
     "The login server does not answer just now. Buddies cannot be added or removed; everything else works.",
 
   "conversation.nobody": "Choose a buddy on the left to talk to.",
+  "conversation.noBuddies": "Add the first buddy by their handle, and you can talk as soon as they accept.",
   "conversation.with": "Conversation with {handle}",
   "conversation.log": "Conversation",
   "conversation.empty": "This is where your conversation with {handle} begins.",
@@ -115,6 +115,7 @@ export const en = {
   "call.calling": "Calling…",
   "call.ringing": "Ringing…",
   "call.connecting": "Connecting…",
+  "call.muted": "Your microphone is off",
   "call.heldByUs": "On hold",
   "call.heldByPeer": "{handle} has put you on hold",
   "call.heldByBoth": "On hold by both of you",

@@ -1,4 +1,5 @@
 /** A fake bridge, to look at the window without the app behind it. A test double: no product code imports it. */
+import { KithError } from "../../../protocol/errors.ts";
 import type { IpcMethods, IpcPush, IpcPushes, KithBridge, LineView } from "../../../protocol/ipc-schema.ts";
 import type { Handlers } from "../../../protocol/rpc.ts";
 import { SCENES, type Scene } from "./scenes.ts";
@@ -26,7 +27,6 @@ function added<T extends LineView>(line: T): T {
   return line;
 }
 
-const refuse = (code: string, message: string) => Promise.reject({ code, message, details: {} });
 const nothing = () => ({});
 
 const handlers: Partial<Handlers<IpcMethods>> = {
@@ -45,10 +45,15 @@ const handlers: Partial<Handlers<IpcMethods>> = {
   },
   readVoice: ({ messageId }) => {
     const ogg = voices.get(messageId);
-    return ogg === undefined ? refuse("no-such-message", "This message is not here.") : { ogg };
+    if (ogg === undefined) throw new KithError("no-such-message");
+    return { ogg };
   },
-  signIn: () => refuse("wrong-password", "Handle or password is wrong."),
-  requestBuddy: ({ handle }) => refuse("no-such-user", `Nobody here has the handle ${handle}.`),
+  signIn: () => {
+    throw new KithError("wrong-password");
+  },
+  requestBuddy: ({ handle }) => {
+    throw new KithError("no-such-user", { handle });
+  },
 };
 
 const kith: KithBridge = {
@@ -57,7 +62,7 @@ const kith: KithBridge = {
       const handle = (handlers[name] ?? nothing) as (input: unknown) => unknown;
       return { ok: true, value: await handle(input) };
     } catch (error) {
-      return { ok: false, error };
+      return { ok: false, error: KithError.from(error).toWire() };
     }
   },
   onPush(name, listener) {
