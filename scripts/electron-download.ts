@@ -102,11 +102,14 @@ async function sizeOf(folder: string): Promise<number> {
 
 /** Whatever may change where the installer downloads from: another setting is worth another try. */
 function downloadSettings(env: NodeJS.ProcessEnv): string {
-  return Object.entries(env)
-    .filter(([name]) => /electron_|proxy/i.test(name))
-    .map(([name, value]) => `${name}=${value}`)
-    .sort()
-    .join("\n");
+  return (
+    Object.entries(env)
+      // npm sets some to nothing for what it runs.
+      .filter(([name, value]) => /electron_|proxy/i.test(name) && value !== "")
+      .map(([name, value]) => `${name}=${value}`)
+      .sort()
+      .join("\n")
+  );
 }
 
 async function rememberedFailure(file: string, settings: string): Promise<string | null> {

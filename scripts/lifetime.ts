@@ -12,6 +12,10 @@ export class Lifetime {
     else this.closers.push(close);
   }
 
+  get isOver(): boolean {
+    return this.over !== null;
+  }
+
   end(): Promise<void> {
     this.over ??= this.closeAll();
     return this.over;

@@ -1,6 +1,6 @@
 /** A whole network on loopback: a login server and some supernodes, each a process of its own. */
 import { once } from "node:events";
-import { open, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { z } from "zod";
@@ -91,10 +91,8 @@ async function startServer(
   started: OwnedProcess[],
   bundle: string = file,
 ): Promise<OwnedProcess> {
-  const log = await open(data.in(`${file}.log`), "w");
-  const server = await startNode(name, join(root, "out", `${bundle}.mjs`), args, process.env, log.fd);
-  // The child has its own copy of the descriptor.
-  await log.close();
+  const script = join(root, "out", `${bundle}.mjs`);
+  const server = await startNode(name, script, args, process.env, { file: data.in(`${file}.log`) });
   started.push(server);
   return server;
 }

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
+import { open } from "node:fs/promises";
 
 /** Time between asking a process to end and ending it. */
 const GRACE_MS = 5_000;
@@ -15,33 +16,49 @@ export interface OwnedProcess {
   end(): Promise<void>;
 }
 
+/** Where stdout and stderr go: the terminal, or a file that is begun anew. */
+export type Output = "inherit" | { readonly file: string };
+
 /**
  * Starts a program in a process group of its own: Ctrl-C reaches this script alone, which
  * then ends what it started in the right order.
  *
- * @param output where stdout and stderr go: a file descriptor, or the terminal's
  * @throws Error when the program cannot be started
  */
-export async function startProgram(
+export function startProgram(
   name: string,
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-  output: number | "inherit",
+  output: Output,
 ): Promise<OwnedProcess> {
-  return own(name, spawn(command, args, { env, stdio: ["ignore", output, output], detached: true }));
+  return withOutput(output, (out) => {
+    return own(name, spawn(command, args, { env, stdio: ["ignore", out, out], detached: true }));
+  });
 }
 
 /** The same for a Node script, with a channel on which it can report. */
-export async function startNode(
+export function startNode(
   name: string,
   script: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,
-  output: number,
+  output: Output,
 ): Promise<OwnedProcess> {
-  const stdio = ["ignore", output, output, "ipc"] as const;
-  return own(name, fork(script, args, { env, stdio: [...stdio], execArgv: [], detached: true }));
+  return withOutput(output, (out) => {
+    return own(name, fork(script, args, { env, stdio: ["ignore", out, out, "ipc"], execArgv: [], detached: true }));
+  });
+}
+
+async function withOutput<T>(output: Output, start: (out: "inherit" | number) => Promise<T>): Promise<T> {
+  if (output === "inherit") return start("inherit");
+  const log = await open(output.file, "w", 0o600);
+  try {
+    return await start(log.fd);
+  } finally {
+    // The child has its own copy of the descriptor.
+    await log.close();
+  }
 }
 
 /** Takes charge of a process that was just started. */
