@@ -40,6 +40,8 @@ export interface CallStats {
   /** Everything that was sent to the peer, with 28 bytes of IP and UDP headers per packet. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
+  /** RTP packets of our own voice. */
+  readonly sentSoundPackets: number;
   /** Samples of the peer's sound that came out of the jitter buffer. */
   readonly decodedSamples: number;
   /** Of all samples played, those that had to be made up because nothing had come in time. */
@@ -116,6 +118,7 @@ export async function readCallStats(page: Page): Promise<CallStats> {
 export function summarizeCall(stats: readonly PageStats[], at: number): CallStats {
   const byId = (id: string | number | undefined) => stats.find((one) => one.id === id);
   const sound = stats.find((one) => one.type === "inbound-rtp" && one.kind === "audio");
+  const ownSound = stats.find((one) => one.type === "outbound-rtp" && one.kind === "audio");
   const transport = stats.find((one) => one.type === "transport");
   const pair = byId(transport?.selectedCandidatePairId);
   const ends = [byId(pair?.localCandidateId), byId(pair?.remoteCandidateId)];
@@ -126,8 +129,9 @@ export function summarizeCall(stats: readonly PageStats[], at: number): CallStat
     path: pair === undefined ? "none" : ends.some((end) => end?.candidateType === "relay") ? "relayed" : "direct",
     sentBytes: count(pair, "bytesSent") + count(pair, "packetsSent") * IP_AND_UDP_HEADER_BYTES,
     receivedBytes: count(pair, "bytesReceived") + count(pair, "packetsReceived") * IP_AND_UDP_HEADER_BYTES,
+    sentSoundPackets: count(ownSound, "packetsSent"),
     decodedSamples: count(sound, "jitterBufferEmittedCount"),
-    concealedShare: played === 0 ? 0 : count(sound, "concealedSamples") / played,
+    concealedShare: played === 0 ? 0 : Number((count(sound, "concealedSamples") / played).toFixed(4)),
     roundTripMs: typeof pair?.currentRoundTripTime === "number" ? Math.round(pair.currentRoundTripTime * 1_000) : null,
   };
 }

@@ -1,4 +1,5 @@
 /** What the two people do, each act with what must be seen of it in the other's window. */
+import { randomInt } from "node:crypto";
 import { join } from "node:path";
 import type { Locator } from "playwright-core";
 import { clickAt } from "./app-window.ts";
@@ -33,7 +34,8 @@ export async function meet({ alice, bob }: Both): Promise<void> {
 /** One message each way, typed and seen. */
 export async function chat({ alice, bob }: Both, when: string, report: CheckReport): Promise<void> {
   const send = async (from: Actor, to: Actor) => {
-    const text = `${from.name} writes ${when}, at ${new Date().toISOString()}`;
+    // Another one each time: an older run may have left the same words in the conversation.
+    const text = `${from.name} here, ${when} (${randomInt(1_000_000)})`;
     await from.window.write(text);
     report.chat.sent++;
     await soon(to.window.line(text), `A message from ${from.name} ${when} does not arrive`);

@@ -1,8 +1,9 @@
 /**
- * Taps what a window's `<audio id="peer-audio">` is given to play: the decoded samples of
- * the peer's voice, behind the jitter buffer. They are read in the page by a
- * MediaStreamTrackProcessor and fetched from there, so the product needs no hook and its
- * Content-Security-Policy no exception (no worker, no blob).
+ * Taps what a window plays: the peer's voice in its `<audio id="peer-audio">`, as decoded
+ * samples behind the jitter buffer, and recordings (voice messages) in any other audio
+ * element. A MediaStreamTrackProcessor reads them in the page, and they are fetched from
+ * there, so the product needs no hook and its Content-Security-Policy no exception (no
+ * worker, no blob).
  */
 import type { Page } from "playwright-core";
 import type { Sound } from "./speech-file.ts";
@@ -10,6 +11,7 @@ import type { Sound } from "./speech-file.ts";
 /** The page's globals, as far as they are used here. */
 interface TappedPage {
   document: { querySelector(selector: string): AudioElement | null };
+  HTMLMediaElement: { readonly prototype: { play(this: AudioElement): Promise<void> } };
   MediaStreamTrackProcessor: new (settings: {
     track: Track;
     maxBufferSize: number;
@@ -17,10 +19,15 @@ interface TappedPage {
   soundTap?: { sampleRate: number; readonly chunks: Float32Array<ArrayBuffer>[] };
 }
 interface AudioElement {
-  readonly srcObject: { getAudioTracks(): Track[] } | null;
+  readonly srcObject: Stream | null;
+  captureStream(): Stream;
   readonly paused: boolean;
   readonly muted: boolean;
   readonly volume: number;
+}
+interface Stream {
+  getAudioTracks(): Track[];
+  addEventListener(type: "addtrack", listener: (event: { track: Track }) => void): void;
 }
 interface Track {
   readonly id: string;
@@ -53,11 +60,8 @@ export async function tapSpeech(page: Page): Promise<SpeechTap> {
       if (window.soundTap !== undefined) throw new Error("this page is tapped already");
       const tap = { sampleRate: 0, chunks: [] as Float32Array<ArrayBuffer>[] };
       window.soundTap = tap;
-      let listeningTo = "";
-      const isAloud = (audio: AudioElement | null) =>
-        audio !== null && !audio.paused && !audio.muted && audio.volume > 0;
 
-      async function listen(track: Track): Promise<void> {
+      async function listen(track: Track, audio: AudioElement): Promise<void> {
         // The page's thread may be busy for seconds; nothing must be lost then.
         const { readable } = new window.MediaStreamTrackProcessor({ track, maxBufferSize: 1_000 });
         const reader = readable.getReader();
@@ -68,19 +72,33 @@ export async function tapSpeech(page: Page): Promise<SpeechTap> {
           chunk.copyTo(samples, { planeIndex: 0, format: "f32-planar" });
           tap.sampleRate = chunk.sampleRate;
           chunk.close();
-          if (!isAloud(window.document.querySelector(selector))) samples.fill(0);
+          if (audio.paused || audio.muted || audio.volume === 0) samples.fill(0);
           tap.chunks.push(samples);
-          const framesPerSecond = tap.sampleRate / samples.length;
-          if (tap.chunks.length > keptSeconds * framesPerSecond) tap.chunks.shift();
+          const chunksPerSecond = tap.sampleRate / samples.length;
+          if (tap.chunks.length > keptSeconds * chunksPerSecond) tap.chunks.shift();
         }
       }
 
+      let peerTrack = "";
       setInterval(() => {
-        const track = window.document.querySelector(selector)?.srcObject?.getAudioTracks()[0];
-        if (track === undefined || track.id === listeningTo || track.readyState === "ended") return;
-        listeningTo = track.id;
-        void listen(track);
+        const audio = window.document.querySelector(selector);
+        const track = audio?.srcObject?.getAudioTracks()[0];
+        if (!audio || track === undefined || track.id === peerTrack || track.readyState === "ended") return;
+        peerTrack = track.id;
+        void listen(track, audio);
       }, 20);
+
+      const { prototype } = window.HTMLMediaElement;
+      const { play } = prototype;
+      const recordings = new WeakSet<AudioElement>();
+      prototype.play = function () {
+        if (this.srcObject === null && !recordings.has(this)) {
+          recordings.add(this);
+          // The track comes with the recording's first bytes.
+          this.captureStream().addEventListener("addtrack", ({ track }) => void listen(track, this));
+        }
+        return play.call(this);
+      };
     },
     { selector: PEER_AUDIO, keptSeconds: KEPT_SECONDS },
   );
