@@ -1,7 +1,7 @@
 /** Composition root of one signed-in account: builds its parts, connects them, starts and stops them. */
 import type { DeviceAddress, UserId } from "../../protocol/identifiers.ts";
 import type { LineView, Notice, SessionView } from "../../protocol/ipc-schema.ts";
-import { type TrustAnchor, trustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
+import { type TrustAnchor, trustAnchor } from "../../protocol/trust.ts";
 import type { Account, AccountStore } from "./account-store.ts";
 import { Attachment } from "./attachment.ts";
 import { BuddiesView } from "./buddies-view.ts";
@@ -16,7 +16,7 @@ import { DirectoryView } from "./directory-view.ts";
 import { Envelopes, type PublicKeys } from "./envelopes.ts";
 import { HostCache } from "./host-cache.ts";
 import { Inbox } from "./inbox.ts";
-import { LoginSession } from "./login-session.ts";
+import { LoginSync } from "./login-sync.ts";
 import { Outbox } from "./outbox.ts";
 import type { PushListener } from "./pushes.ts";
 import { uniform } from "./randomness.ts";
@@ -44,10 +44,10 @@ export class AccountSession {
   readonly calls: CallSession;
   readonly conversations: Conversations;
   readonly courier: Courier;
-  readonly login: LoginSession;
   readonly outbox: Outbox;
   readonly receipts: Receipts;
   readonly registration: Registration;
+  readonly sync: LoginSync;
   readonly voices: VoiceMessages;
   readonly self: DeviceAddress;
   readonly #parts: AccountSessionParts;
@@ -60,15 +60,12 @@ export class AccountSession {
   readonly #inbox: Inbox;
   readonly #signals: SignalSender;
   readonly #watch: Watch;
-  #certificate: Uint8Array;
 
   constructor(parts: AccountSessionParts) {
     this.#parts = parts;
     const { db, store, account, surroundings, push } = parts;
     const { clock, random, log, background } = surroundings;
     const { keys, deviceId, network } = account;
-    const certificate = () => this.#certificate;
-    this.#certificate = account.certificate;
     this.self = { userId: keys.userId, deviceId };
     this.#anchor = trustAnchor(network.networkKey, () => clock.now());
 
@@ -86,7 +83,7 @@ export class AccountSession {
     const envelopes = new Envelopes(this.self, keys, (userId) => this.#publicKeysOf(userId), clock, random);
 
     this.#attachment = new Attachment(
-      { anchor: this.#anchor, signSecret: keys.sign.secretKey, certificate },
+      { anchor: this.#anchor, signSecret: keys.sign.secretKey, certificate: () => this.sync.certificate },
       this.#hosts,
       surroundings,
       {
@@ -112,18 +109,20 @@ export class AccountSession {
       surroundings,
     );
     this.#watch = new Watch(this.#attachment, this.#directory, () => this.#watched(), surroundings);
-    this.login = new LoginSession(
-      { loginServer: account.loginServer, network, deviceId, keys, certificate },
+    this.sync = new LoginSync({
+      account,
+      store,
+      anchor: this.#anchor,
+      buddies: this.buddies,
+      supernodes: this.#supernodes,
       surroundings,
-      {
-        opened: () => this.#synchronise(),
+      listener: {
         changed: () => this.#tellSession(),
-        renewed: (renewed) => this.#renewed(renewed),
-        buddies: (delta) => background.run("buddy list", this.takeBuddies(delta, this.#synchronised)),
-        supernodes: (revision) => background.run("supernode list", this.#fetchSupernodes(revision)),
+        buddiesChanged: (userIds) => this.#buddiesChanged(userIds),
+        moreSupernodes: () => this.#attachment.moreKnown(),
         signedOut: () => parts.signedOut(),
       },
-    );
+    });
 
     this.#signals = new SignalSender(envelopes, this.#directory, this.#attachment, surroundings);
     this.calls = new CallSession({
@@ -194,7 +193,7 @@ export class AccountSession {
     await this.#seen.prune();
     await this.receipts.prune(clock.now());
     await this.buddiesView.load();
-    this.login.start();
+    this.sync.session.start();
     this.#attachment.start();
   }
 
@@ -208,7 +207,7 @@ export class AccountSession {
     this.#watch.stop();
     await this.registration.signOff().catch(() => {});
     this.#attachment.stop();
-    this.login.stop();
+    this.sync.session.stop();
     await this.#inbox.idle();
     this.buddiesView.stop();
     await background.settled();
@@ -240,22 +239,11 @@ export class AccountSession {
       handle: account.handle,
       network: account.network.name,
       attached: this.#attachment.home !== null,
-      loginServerReachable: this.login.open,
+      loginServerReachable: this.sync.session.open,
       status,
       statusText: text,
       notices: this.#notices(),
     };
-  }
-
-  /** Takes over lines of the buddy list, wherever they came from. */
-  async takeBuddies(delta: Parameters<BuddyList["apply"]>[0], advance: boolean): Promise<void> {
-    await this.buddies.apply(delta, advance);
-    for (const { userId, state } of delta.entries) {
-      if (state === "removed") await this.outbox.drop(userId);
-      await this.buddiesView.lineChanged(userId);
-      this.courier.kick(userId);
-    }
-    this.#watch.renew();
   }
 
   /** Something in this conversation is new. */
@@ -263,39 +251,19 @@ export class AccountSession {
     this.#show(line);
   }
 
+  async #buddiesChanged(userIds: readonly UserId[]): Promise<void> {
+    for (const userId of userIds) {
+      if (this.buddies.get(userId)?.state === "removed") await this.outbox.drop(userId);
+      await this.buddiesView.lineChanged(userId);
+      this.courier.kick(userId);
+    }
+    this.#watch.renew();
+  }
+
   #show(line: LineView | null): void {
     if (!line) return;
     this.#parts.push("line", line);
     this.#parts.surroundings.background.run("buddy list", this.buddiesView.lineChanged(line.peer));
-  }
-
-  #synchronised = false;
-
-  async #synchronise(): Promise<void> {
-    this.#synchronised = false;
-    let more = true;
-    while (more) {
-      const since = this.buddies.revision;
-      const delta = await this.login.request("syncBuddies", { since });
-      if (delta.revision < since) {
-        await this.buddies.startOver();
-        continue;
-      }
-      await this.takeBuddies(delta, true);
-      more = delta.more;
-    }
-    this.#synchronised = true;
-    if (this.#supernodes.wants(null)) await this.#fetchSupernodes(null);
-  }
-
-  async #fetchSupernodes(revision: number | null): Promise<void> {
-    if (!this.#supernodes.wants(revision)) return;
-    if (await this.#supernodes.take(await this.login.supernodeList())) this.#attachment.moreKnown();
-  }
-
-  async #renewed(certificate: Uint8Array): Promise<void> {
-    trustUserCertificate(this.#anchor, certificate);
-    if (await this.#parts.store.renew(this.#parts.account, certificate)) this.#certificate = certificate;
   }
 
   /** Nothing is taken from anybody else. */
@@ -330,7 +298,7 @@ export class AccountSession {
   }
 
   #notices(): Notice[] {
-    return [this.login.trouble, this.#attachment.trouble].flatMap((trouble) =>
+    return [this.sync.session.trouble, this.#attachment.trouble].flatMap((trouble) =>
       trouble ? [{ code: trouble.code, message: trouble.message }] : [],
     );
   }

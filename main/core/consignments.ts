@@ -5,7 +5,7 @@ import type { AccountKeys } from "./account-keys.ts";
 import type { BuddyList } from "./buddy-list.ts";
 import type { Surroundings } from "./client-options.ts";
 import type { Conversations } from "./conversations.ts";
-import type { Consignment, ConsignmentSource } from "./courier.ts";
+import { type Consignment, type ConsignmentSource, WINDOW } from "./courier.ts";
 import type { Db } from "./database-schema.ts";
 import { type Envelopes, envelopeIdFor } from "./envelopes.ts";
 import type { LineRow } from "./line-view.ts";
@@ -15,8 +15,6 @@ import { newMessageId } from "./randomness.ts";
 import type { Receipts } from "./receipts.ts";
 import { chunksOf, type VoiceMessages } from "./voice-messages.ts";
 
-/** Messages that are under way to one device at once. */
-const WINDOW = 8;
 const PROFILE_KEY_VERSION = 1;
 
 interface Parts {

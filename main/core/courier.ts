@@ -26,6 +26,9 @@ export interface ConsignmentSource {
   dueTo(device: DeviceAddress, underWay: ReadonlySet<string>): Promise<Consignment[]>;
 }
 
+/** Envelopes on their way to one device at once. */
+export const WINDOW = 8;
+
 interface Lane {
   readonly device: DeviceAddress;
   running: boolean;
@@ -116,15 +119,20 @@ export class Courier {
       const due = await this.#source.dueTo(lane.device, waiting);
       forgetSettled(lane, waiting, due);
       if (due.length === 0) return;
-      // Sent without waiting for each other: one connection keeps their order.
-      const taken = await Promise.all(due.map((consignment) => this.#send(target, consignment)));
+      const allTaken = await this.#sendAll(target, due);
       this.#expectWord(lane, due);
-      if (taken.includes(false)) {
-        lane.failures += 1;
-        return;
-      }
-      lane.failures = 0;
+      lane.failures = allTaken ? 0 : lane.failures + 1;
+      if (!allTaken) return;
     }
+  }
+
+  /** A few at a time without waiting for each other: one connection keeps their order. */
+  async #sendAll(target: Device, due: readonly Consignment[]): Promise<boolean> {
+    for (let start = 0; start < due.length; start += WINDOW) {
+      const taken = await Promise.all(due.slice(start, start + WINDOW).map((one) => this.#send(target, one)));
+      if (taken.includes(false)) return false;
+    }
+    return true;
   }
 
   #target({ device }: Lane): Device | null {

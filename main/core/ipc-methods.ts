@@ -36,23 +36,23 @@ export function ipcMethods(keeper: SessionKeeper, messages: Messages, recording:
 
     requestBuddy: async ({ handle, greeting }) => {
       const session = keeper.required;
-      const entry = await session.login.request("requestBuddy", { handle: parseHandle(handle), greeting });
-      await session.takeBuddies({ entries: [entry], revision: entry.revision }, false);
+      const entry = await session.sync.session.request("requestBuddy", { handle: parseHandle(handle), greeting });
+      await session.sync.take({ entries: [entry], revision: entry.revision }, false);
       return done;
     },
     acceptBuddy: async ({ userId }) => {
       const session = keeper.required;
-      const entry = await session.login.request("acceptBuddy", { userId });
-      await session.takeBuddies({ entries: [entry], revision: entry.revision }, false);
+      const entry = await session.sync.session.request("acceptBuddy", { userId });
+      await session.sync.take({ entries: [entry], revision: entry.revision }, false);
       return done;
     },
     declineBuddy: async ({ userId }) => {
-      await keeper.required.login.request("declineBuddy", { userId });
+      await keeper.required.sync.session.request("declineBuddy", { userId });
       return done;
     },
     removeBuddy: async ({ userId }) => {
       const session = keeper.required;
-      await session.login.request("removeBuddy", { userId });
+      await session.sync.session.request("removeBuddy", { userId });
       const buddy = session.buddies.get(userId);
       if (buddy) await session.buddies.forgetPin(buddy.handle);
       return done;

@@ -81,7 +81,7 @@ export class SessionKeeper {
     const { required: session } = this;
     const { deviceId } = session.self;
     try {
-      await session.login.request("signOutDevice", { deviceId });
+      await session.sync.session.request("signOutDevice", { deviceId });
     } catch (error) {
       this.#parts.surroundings.log.warn("sign-out not told", { code: KithError.from(error).code });
     }

@@ -1,0 +1,98 @@
+/** What the session with the login server brings: the buddy list, the supernode list, a fresh certificate. */
+import type { UserId } from "../../protocol/identifiers.ts";
+import type { BuddyDelta } from "../../protocol/login-api.ts";
+import { type TrustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
+import type { Account, AccountStore } from "./account-store.ts";
+import type { BuddyList } from "./buddy-list.ts";
+import type { Surroundings } from "./client-options.ts";
+import { LoginSession } from "./login-session.ts";
+import type { SupernodeListKeeper } from "./supernode-list.ts";
+
+interface Parts {
+  readonly account: Account;
+  readonly store: AccountStore;
+  readonly anchor: TrustAnchor;
+  readonly buddies: BuddyList;
+  readonly supernodes: SupernodeListKeeper;
+  readonly surroundings: Surroundings;
+  readonly listener: LoginSyncListener;
+}
+
+export interface LoginSyncListener {
+  /** The server answers again, or no longer. */
+  changed(): void;
+  /** These lines of the buddy list have changed. */
+  buddiesChanged(userIds: readonly UserId[]): Promise<void>;
+  /** The host cache has new supernodes. */
+  moreSupernodes(): void;
+  signedOut(): void;
+}
+
+export class LoginSync {
+  readonly session: LoginSession;
+  readonly #parts: Parts;
+  #certificate: Uint8Array;
+  /** Before, pushes may leave gaps, and the revision must not step over them. */
+  #isSynchronised = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    const { account, surroundings, listener } = parts;
+    const { loginServer, network, deviceId, keys } = account;
+    this.#certificate = account.certificate;
+    this.session = new LoginSession(
+      { loginServer, network, deviceId, keys, certificate: () => this.#certificate },
+      surroundings,
+      {
+        opened: () => this.#synchronise(),
+        changed: () => listener.changed(),
+        renewed: (certificate) => this.#renew(certificate),
+        buddies: (delta) => surroundings.background.run("buddy list", this.take(delta, this.#isSynchronised)),
+        supernodes: (revision) => surroundings.background.run("supernode list", this.#fetchSupernodes(revision)),
+        signedOut: () => listener.signedOut(),
+      },
+    );
+  }
+
+  /** Ours, the latest. */
+  get certificate(): Uint8Array {
+    return this.#certificate;
+  }
+
+  /** Takes over lines of the buddy list, and with `advance` the revision that they reach up to. */
+  async take(delta: Pick<BuddyDelta, "entries" | "revision">, advance: boolean): Promise<void> {
+    const { buddies, listener } = this.#parts;
+    await buddies.apply(delta, advance);
+    await listener.buddiesChanged(delta.entries.map(({ userId }) => userId));
+  }
+
+  async #synchronise(): Promise<void> {
+    const { buddies, surroundings } = this.#parts;
+    this.#isSynchronised = false;
+    surroundings.background.run("supernode list", this.#fetchSupernodes(null));
+    let more = true;
+    while (more) {
+      const since = buddies.revision;
+      const delta = await this.session.request("syncBuddies", { since });
+      if (delta.revision < since) {
+        await buddies.startOver();
+      } else {
+        await this.take(delta, true);
+        more = delta.more;
+      }
+    }
+    this.#isSynchronised = true;
+  }
+
+  async #fetchSupernodes(revision: number | null): Promise<void> {
+    const { supernodes, listener } = this.#parts;
+    if (!supernodes.wants(revision)) return;
+    if (await supernodes.take(await this.session.supernodeList())) listener.moreSupernodes();
+  }
+
+  async #renew(certificate: Uint8Array): Promise<void> {
+    const { anchor, store, account } = this.#parts;
+    trustUserCertificate(anchor, certificate);
+    if (await store.renew(account, certificate)) this.#certificate = certificate;
+  }
+}
