@@ -8,7 +8,7 @@ import type { Attachment } from "./attachments.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { LinkPeer, LinkPush } from "./link-peer.ts";
 import type { RelayLimits } from "./relay-limits.ts";
-import { RequestGate } from "./request-gate.ts";
+import { RequestGate, weightOf } from "./request-gate.ts";
 
 /** What the requests of each kind of socket go to. */
 export interface Endpoints {
@@ -80,7 +80,7 @@ export class Connection {
     if (typeof acknowledge !== "function") return;
     const gate = this.#gate;
     try {
-      gate.enter();
+      gate.enter(weightOf(method, args[0]));
     } catch (error) {
       acknowledge({ ok: false, error: KithError.from(error).toWire() });
       return;

@@ -17,8 +17,13 @@ export type Liveness =
 const ASKING: Liveness = { kind: "asking" };
 const UNREACHABLE: Liveness = { kind: "unreachable" };
 
-interface WatchedInbox {
+/** Where a device is said to be. An inbox is its home's to name: of another home the same one is another one. */
+export interface Whereabouts {
   readonly home: SupernodeId;
+  readonly inbox: InboxId;
+}
+
+interface WatchedInbox {
   liveness: Liveness;
   readonly listeners: Set<() => void>;
 }
@@ -31,7 +36,7 @@ interface HomeSubscription {
 export class InboxSubscriptions {
   readonly #peers: Peers;
   readonly #random: () => number;
-  readonly #inboxes = new Map<InboxId, WatchedInbox>();
+  readonly #inboxes = new Map<string, WatchedInbox>();
   readonly #homes = new Map<SupernodeId, HomeSubscription>();
 
   constructor(peers: Peers, random: () => number) {
@@ -45,26 +50,27 @@ export class InboxSubscriptions {
     });
   }
 
-  /** @param listener is told whenever `livenessOf` this inbox has changed. */
-  watch(home: SupernodeId, inbox: InboxId, listener: () => void): void {
-    const watched = this.#inboxes.get(inbox) ?? { home, liveness: ASKING, listeners: new Set<() => void>() };
+  /**
+   * Asks the home, and anew if it has said `gone` before: someone hidden may show themselves again.
+   * @param listener is told whenever `livenessOf` this inbox has changed
+   */
+  watch(where: Whereabouts, listener: () => void): void {
+    const watched = this.#inboxes.get(keyOf(where)) ?? { liveness: ASKING, listeners: new Set<() => void>() };
     watched.listeners.add(listener);
-    this.#inboxes.set(inbox, watched);
-    this.#homeOf(watched.home).inboxes.want(inbox);
+    if (watched.liveness.kind === "gone") watched.liveness = ASKING;
+    this.#inboxes.set(keyOf(where), watched);
+    this.#homeOf(where.home).inboxes.want(where.inbox);
   }
 
-  unwatch(inbox: InboxId, listener: () => void): void {
-    const watched = this.#inboxes.get(inbox);
+  unwatch(where: Whereabouts, listener: () => void): void {
+    const watched = this.#inboxes.get(keyOf(where));
     if (!watched?.listeners.delete(listener) || watched.listeners.size > 0) return;
-    this.#inboxes.delete(inbox);
-    const home = this.#homes.get(watched.home);
-    if (!home) return;
-    home.inboxes.unwant(inbox);
-    if (home.inboxes.isEmpty) home.release();
+    this.#inboxes.delete(keyOf(where));
+    this.#unwant(where);
   }
 
-  livenessOf(inbox: InboxId): Liveness {
-    return this.#inboxes.get(inbox)?.liveness ?? ASKING;
+  livenessOf(where: Whereabouts): Liveness {
+    return this.#inboxes.get(keyOf(where))?.liveness ?? ASKING;
   }
 
   close(): void {
@@ -86,7 +92,7 @@ export class InboxSubscriptions {
         // What the home says arrives as pushes, before the answer to the request.
         confirmed: () => undefined,
         failed: (inboxes) => {
-          for (const inbox of inboxes) this.#set(inbox, UNREACHABLE);
+          for (const inbox of inboxes) this.#set({ home, inbox }, UNREACHABLE);
         },
       }),
     };
@@ -94,21 +100,31 @@ export class InboxSubscriptions {
     return subscription;
   }
 
-  #changed(from: SupernodeId, { inbox, state, sealedStatus, lastSeenAt }: InboxChange): void {
-    // Only the home has a say.
-    if (this.#inboxes.get(inbox)?.home !== from) return;
-    this.#set(
-      inbox,
-      state === "online"
-        ? { kind: "online", sealedStatus: Uint8Array.from(sealedStatus) }
-        : { kind: "gone", lastSeenAt },
-    );
+  #changed(home: SupernodeId, { inbox, state, sealedStatus, lastSeenAt }: InboxChange): void {
+    if (state === "online") {
+      this.#set({ home, inbox }, { kind: "online", sealedStatus: Uint8Array.from(sealedStatus) });
+      return;
+    }
+    // A socket that has closed never opens again: there is nothing more to be told.
+    this.#unwant({ home, inbox });
+    this.#set({ home, inbox }, { kind: "gone", lastSeenAt });
   }
 
-  #set(inbox: InboxId, liveness: Liveness): void {
-    const watched = this.#inboxes.get(inbox);
+  #unwant({ home, inbox }: Whereabouts): void {
+    const subscription = this.#homes.get(home);
+    if (!subscription) return;
+    subscription.inboxes.unwant(inbox);
+    if (subscription.inboxes.isEmpty) subscription.release();
+  }
+
+  #set(where: Whereabouts, liveness: Liveness): void {
+    const watched = this.#inboxes.get(keyOf(where));
     if (!watched || (watched.liveness.kind === "unreachable" && liveness.kind === "unreachable")) return;
     watched.liveness = liveness;
     for (const listener of watched.listeners) listener();
   }
+}
+
+function keyOf({ home, inbox }: Whereabouts): string {
+  return `${home}/${inbox}`;
 }

@@ -33,7 +33,6 @@ export class LeaseSubscriptions {
   /** The holders that are to tell, by user. */
   readonly #users = new Map<UserId, Set<SupernodeId>>();
   readonly #holders = new Map<SupernodeId, HolderSubscription>();
-  readonly #distrusted = new Set<SupernodeId>();
   readonly #toReplan = new Set<UserId>();
   #replanTimer: NodeJS.Immediate | undefined;
 
@@ -63,16 +62,12 @@ export class LeaseSubscriptions {
     this.#users.delete(userId);
   }
 
-  /** A holder has lied: from now on it is asked last. Returns how to forgive it. */
-  distrust(holder: SupernodeId): () => void {
-    this.#distrusted.add(holder);
-    const affected = [...this.#users].filter(([, holders]) => holders.has(holder)).map(([userId]) => userId);
-    this.#replanLater(affected);
-    return () => this.#distrusted.delete(holder);
-  }
-
-  isDistrusted(holder: SupernodeId): boolean {
-    return this.#distrusted.has(holder);
+  /** A holder is no longer to be trusted: others tell of its users where there are any. */
+  avoid(holder: SupernodeId): void {
+    for (const [userId, holders] of this.#users) {
+      if (holders.has(holder)) this.#toReplan.add(userId);
+    }
+    this.#replanLater([]);
   }
 
   close(): void {
@@ -85,7 +80,7 @@ export class LeaseSubscriptions {
     const present = this.#users.get(userId);
     if (!present) return;
     const holders = holdersOf(userId, this.#parts.membership.members().keys());
-    const rank = (holder: SupernodeId) => (this.#isGood(holder) ? 0 : 2) + (present.has(holder) ? 0 : 1);
+    const rank = (holder: SupernodeId) => (this.#parts.peers.isGood(holder) ? 0 : 2) + (present.has(holder) ? 0 : 1);
     const chosen = [...holders].sort((a, b) => rank(a) - rank(b)).slice(0, WATCH_REPLICAS);
     for (const holder of present) {
       if (!chosen.includes(holder)) {
@@ -99,10 +94,6 @@ export class LeaseSubscriptions {
         this.#subscriptionAt(holder).users.want(userId);
       }
     }
-  }
-
-  #isGood(holder: SupernodeId): boolean {
-    return !this.#parts.peers.isFailed(holder) && !this.#distrusted.has(holder);
   }
 
   #drop(holder: SupernodeId, userId: UserId): void {

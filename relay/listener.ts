@@ -76,10 +76,10 @@ export class Listener {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     socket.setNoDelay(true);
-    const ignoreReset = () => socket.destroy();
     const silence = setTimeout(() => socket.destroy(), this.#firstByteTimeoutMs);
     socket.once("close", () => clearTimeout(silence));
-    socket.on("error", ignoreReset);
+    // A reset is no concern of ours; whoever takes the connection over sees it close.
+    socket.on("error", () => socket.destroy());
     socket.once("data", (chunk: Buffer) => {
       clearTimeout(silence);
       const protocol = this.#protocols.find((candidate) => candidate.claims(chunk[0] ?? -1));
@@ -89,7 +89,6 @@ export class Listener {
       }
       socket.pause();
       socket.unshift(chunk);
-      socket.off("error", ignoreReset);
       protocol.take(socket);
     });
   }

@@ -24,7 +24,6 @@ export interface LookUpParts {
   readonly inboxes: InboxSubscriptions;
   readonly board: PresenceBoard;
   readonly times: Pick<RelayTimes, "lookupHedgeMs" | "presenceSettleMs">;
-  onLie(supernodeId: SupernodeId, error: unknown): void;
 }
 
 export class LookUp {
@@ -58,7 +57,7 @@ export class LookUp {
   /** This supernode first if it is one, those that do not answer last. */
   #holders(userId: UserId): SupernodeId[] {
     const { self, membership, peers } = this.#parts;
-    const rank = (holder: SupernodeId) => (holder === self ? 0 : peers.isFailed(holder) ? 2 : 1);
+    const rank = (holder: SupernodeId) => (holder === self ? 0 : peers.isGood(holder) ? 1 : 2);
     return holdersOf(userId, membership.members().keys()).sort((a, b) => rank(a) - rank(b));
   }
 
@@ -109,7 +108,7 @@ export class LookUp {
     try {
       return records.map((record) => trustRecord(this.#parts.anchor, userId, record));
     } catch (error) {
-      this.#parts.onLie(holder, error);
+      this.#parts.peers.accuse(holder, error);
       throw error;
     }
   }

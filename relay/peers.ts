@@ -1,4 +1,6 @@
 /** All supernodes as places to ask, this one included: the same question, answered here or over a link. */
+
+import type { Logger } from "pino";
 import { equalBytes } from "../protocol/bytes.ts";
 import type { SupernodeCertificate } from "../protocol/certificate.ts";
 import { KithError } from "../protocol/errors.ts";
@@ -8,8 +10,11 @@ import { Link, type LinkParts } from "./link.ts";
 import type { LINK_REQUESTS, LinkPeer, LinkPush } from "./link-peer.ts";
 import type { LinkHandlers } from "./link-service.ts";
 import type { Membership, MembershipChange } from "./membership-source.ts";
+import type { RelayTimes } from "./relay-times.ts";
 
 type Requests = typeof LINK_REQUESTS;
+
+type PeersTimes = Pick<RelayTimes, "distrustMs" | "slownessMs">;
 
 export interface PeersParts {
   readonly self: SupernodeId;
@@ -17,6 +22,8 @@ export interface PeersParts {
   /** Answers what this supernode asks itself. */
   readonly local: LinkHandlers;
   readonly link: Omit<LinkParts, "onPush" | "onLost">;
+  readonly times: PeersTimes;
+  readonly log: Logger;
 }
 
 export interface PeersListener {
@@ -29,6 +36,8 @@ export class Peers {
   readonly #parts: PeersParts;
   readonly #links = new Map<SupernodeId, Link>();
   readonly #listeners: PeersListener[] = [];
+  /** Supernodes to be asked last, and until when. */
+  readonly #disfavoured = new Map<SupernodeId, number>();
   /** This supernode as its own peer. */
   readonly loopback: LinkPeer;
   #isClosed = false;
@@ -51,7 +60,12 @@ export class Peers {
     input: Input<Requests[K]>,
   ): Promise<Output<Requests[K]>> {
     if (to === this.#parts.self) return this.#parts.local[name](this.loopback, input);
-    return this.#link(to).call(name, input);
+    try {
+      return await this.#link(to).call(name, input);
+    } catch (error) {
+      if (error instanceof KithError && error.code === "timeout") this.#disfavour(to, this.#parts.times.slownessMs);
+      throw error;
+    }
   }
 
   /** Keeps the link to a supernode open for its pushes. Returns how to give that up. */
@@ -60,15 +74,27 @@ export class Peers {
     return this.#link(supernodeId).hold();
   }
 
-  /** Known not to answer just now. */
-  isFailed(supernodeId: SupernodeId): boolean {
-    return this.#links.get(supernodeId)?.isFailed ?? false;
+  /** Whether it is worth asking: it does not fail, has not been too slow lately, and has not lied. */
+  isGood(supernodeId: SupernodeId): boolean {
+    if (this.#links.get(supernodeId)?.isFailed) return false;
+    return (this.#disfavoured.get(supernodeId) ?? 0) <= performance.now();
+  }
+
+  /** A supernode has passed on what does not hold: it is asked last for a while. */
+  accuse(supernodeId: SupernodeId, error: unknown): void {
+    this.#parts.log.warn({ err: error, supernodeId }, "a supernode passed on what does not hold");
+    this.#disfavour(supernodeId, this.#parts.times.distrustMs);
   }
 
   close(): void {
     this.#isClosed = true;
     for (const link of this.#links.values()) link.close();
     this.#links.clear();
+  }
+
+  #disfavour(supernodeId: SupernodeId, forMs: number): void {
+    const until = performance.now() + forMs;
+    this.#disfavoured.set(supernodeId, Math.max(until, this.#disfavoured.get(supernodeId) ?? 0));
   }
 
   #link(supernodeId: SupernodeId): Link {
@@ -88,6 +114,7 @@ export class Peers {
   #memberChanged(change: MembershipChange): void {
     if (change.kind === "joined") return;
     const supernodeId = change.kind === "left" ? change.supernodeId : change.member.value.supernodeId;
+    if (change.kind === "left") this.#disfavoured.delete(supernodeId);
     const link = this.#links.get(supernodeId);
     if (!link || (change.kind === "renewed" && isSamePlace(link, change.member.value))) return;
     this.#links.delete(supernodeId);

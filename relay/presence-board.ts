@@ -18,8 +18,7 @@ export interface Watcher {
 export interface PresenceBoardParts extends Omit<LeaseSubscriptionsParts, "changed" | "answered"> {
   readonly anchor: TrustAnchor;
   readonly inboxes: InboxSubscriptions;
-  readonly times: Pick<RelayTimes, "presenceSettleMs" | "distrustMs" | "sweepMs">;
-  onLie(supernodeId: SupernodeId, error: unknown): void;
+  readonly times: Pick<RelayTimes, "presenceSettleMs" | "sweepMs">;
 }
 
 interface Entry {
@@ -41,7 +40,6 @@ export class PresenceBoard {
   /** What they are about to be answered need not be pushed to them as well. */
   readonly #answering = new Set<Watcher>();
   readonly #changed = new Set<UserId>();
-  readonly #forgiveness = new Set<NodeJS.Timeout>();
   readonly #sweep: NodeJS.Timeout;
 
   constructor(parts: PresenceBoardParts) {
@@ -88,7 +86,6 @@ export class PresenceBoard {
 
   close(): void {
     clearInterval(this.#sweep);
-    for (const timer of this.#forgiveness) clearTimeout(timer);
     this.#leases.close();
   }
 
@@ -118,25 +115,15 @@ export class PresenceBoard {
     for (const settle of entry.settled) settle(entry);
   }
 
-  /** A holder that passes on what does not hold is no longer asked. */
+  /** Of a holder that passes on what does not hold nothing more is wanted. */
   #learn(from: SupernodeId, change: LeaseChange): void {
     try {
       const record = trustRecord(this.#parts.anchor, change.userId, change);
       this.#entries.get(change.userId)?.user.learn(record);
     } catch (error) {
-      this.#distrust(from, error);
+      this.#parts.peers.accuse(from, error);
+      this.#leases.avoid(from);
     }
-  }
-
-  #distrust(supernodeId: SupernodeId, error: unknown): void {
-    if (this.#leases.isDistrusted(supernodeId)) return;
-    this.#parts.onLie(supernodeId, error);
-    const forgive = this.#leases.distrust(supernodeId);
-    const timer = setTimeout(() => {
-      this.#forgiveness.delete(timer);
-      forgive();
-    }, this.#parts.times.distrustMs);
-    this.#forgiveness.add(timer);
   }
 
   #answered(userId: UserId): void {

@@ -21,8 +21,9 @@ export const RELAY_TIMES = {
   republishMs: 20_000,
   /** How long a home keeps telling holders that a device is gone. */
   goneNoticeMs: 10 * 60_000,
-  /** A supernode that has lied is asked last for this long. */
+  /** A supernode that has lied is asked last for this long, and one that was too slow for that long. */
   distrustMs: 10 * 60_000,
+  slownessMs: 30_000,
   /** Sweep over expired records and lapsed presences. */
   sweepMs: 60_000,
   /** The supernode list is polled, quickly after a change, then ever more slowly. */

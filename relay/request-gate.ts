@@ -1,5 +1,15 @@
 /** What one socket may ask of us: so many requests at a time, and so many a second. */
 import { KithError } from "../protocol/errors.ts";
+import { NAMES_PER_WEIGHT, REQUEST_WEIGHTS } from "./relay-limits.ts";
+
+/** What a request costs, judged before anything of it is looked at more closely. */
+export function weightOf(method: string, received: unknown): number {
+  let names = 0;
+  if (typeof received === "object" && received !== null) {
+    for (const value of Object.values(received)) if (Array.isArray(value)) names += value.length;
+  }
+  return (REQUEST_WEIGHTS[method] ?? 1) + Math.floor(names / NAMES_PER_WEIGHT);
+}
 
 export interface GateLimits {
   readonly inFlight: number;
@@ -25,16 +35,16 @@ export class RequestGate {
   }
 
   /** Lets a request in; `leave` must follow. @throws KithError `rate-limited` */
-  enter(): void {
+  enter(weight: number): void {
     const { burst, perSecond, inFlight } = this.#limits;
     const now = this.#clock();
     this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1_000) * perSecond);
     this.#filledAt = now;
     if (this.#inFlight >= inFlight) throw new KithError("rate-limited", { seconds: 1 });
-    if (this.#tokens < 1) {
-      throw new KithError("rate-limited", { seconds: Math.ceil((1 - this.#tokens) / perSecond) });
+    if (this.#tokens < weight) {
+      throw new KithError("rate-limited", { seconds: Math.ceil((weight - this.#tokens) / perSecond) });
     }
-    this.#tokens--;
+    this.#tokens -= weight;
     this.#inFlight++;
   }
 

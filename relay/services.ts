@@ -58,8 +58,6 @@ export class Services {
     const self = parts.self().value.supernodeId;
     const onFault = (method: string, error: KithError) =>
       log.error({ err: error.cause ?? error, method }, "a request failed");
-    const onLie = (supernodeId: string, error: unknown) =>
-      log.warn({ err: error, supernodeId }, "a supernode passed on what does not hold");
 
     this.#leaseWatches = new WatchRegistry(limits.maxWatchesPerLink);
     this.#inboxWatches = new WatchRegistry(limits.maxWatchesPerLink);
@@ -67,10 +65,10 @@ export class Services {
     const shard = new Shard({ self, anchor, membership, records, watches: this.#leaseWatches });
     const local = linkHandlers({ shard, attachments: this.attachments, inboxWatches: this.#inboxWatches });
     const identity = { anchor, signSecret: keys.signing.secretKey, self: parts.self };
-    this.#peers = new Peers({ self, membership, local, link: { identity, times, random } });
+    this.#peers = new Peers({ self, membership, local, link: { identity, times, random }, times, log });
     this.#publisher = new Publisher({ membership, peers: this.#peers, now, times });
     this.#inboxes = new InboxSubscriptions(this.#peers, random);
-    const seekers = { anchor, membership, peers: this.#peers, inboxes: this.#inboxes, times, onLie };
+    const seekers = { anchor, membership, peers: this.#peers, inboxes: this.#inboxes, times };
     this.#board = new PresenceBoard({ ...seekers, random });
     const lookUp = new LookUp({ ...seekers, self, board: this.#board });
     const node = nodeHandlers({

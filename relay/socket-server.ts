@@ -27,6 +27,8 @@ export class SocketServer {
   readonly #parts: SocketServerParts;
   readonly #io: Server;
   readonly #connections = new Set<Connection>();
+  /** Until when a connection must have become a WebSocket. */
+  readonly #deadlines = new WeakMap<object, NodeJS.Timeout>();
 
   constructor(parts: SocketServerParts) {
     const { keys, times } = parts;
@@ -35,6 +37,12 @@ export class SocketServer {
       { key: keys.tlsKey, cert: keys.tlsCertificate, minVersion: "TLSv1.3", handshakeTimeout: times.attachTimeoutMs },
       (_request, response) => response.writeHead(404).end(),
     );
+    this.https.on("secureConnection", (socket) => {
+      const deadline = setTimeout(() => socket.destroy(), times.attachTimeoutMs);
+      socket.once("close", () => clearTimeout(deadline));
+      this.#deadlines.set(socket, deadline);
+    });
+    this.https.on("upgrade", (_request, socket) => clearTimeout(this.#deadlines.get(socket)));
     // TLS errors of a stranger's connection are the stranger's.
     this.https.on("tlsClientError", (_error, socket) => socket.destroy());
     this.#io = new Server(this.https, {

@@ -17,10 +17,15 @@ export interface SubscriptionParts<Key> {
 
 export class SubscriptionSet<Key> {
   readonly #parts: SubscriptionParts<Key>;
-  /** Wanted, and not told yet. */
-  readonly #toAdd = new Set<Key>();
+  readonly #wanted = new Set<Key>();
+  /** Wanted, and told us ever since. */
   readonly #confirmed = new Set<Key>();
-  readonly #toRemove = new Set<Key>();
+  /** What the other supernode may have of us, as far as we can know. */
+  readonly #there = new Set<Key>();
+  /** Those for which the above may not agree yet. */
+  readonly #open = new Set<Key>();
+  /** Given up while they were on the way: what the other supernode said of them was not heard. */
+  readonly #unheard = new Set<Key>();
   #timer: NodeJS.Timeout | undefined;
   #isSending = false;
   #failures = 0;
@@ -30,42 +35,40 @@ export class SubscriptionSet<Key> {
   }
 
   get isEmpty(): boolean {
-    return this.#toAdd.size + this.#confirmed.size === 0;
+    return this.#wanted.size === 0;
   }
 
   want(key: Key): void {
-    this.#toRemove.delete(key);
-    if (this.#confirmed.has(key)) return;
-    this.#toAdd.add(key);
-    this.#sendSoon();
+    this.#wanted.add(key);
+    if (!this.#confirmed.has(key)) this.#reopen(key);
   }
 
   unwant(key: Key): void {
-    this.#toAdd.delete(key);
-    if (!this.#confirmed.delete(key)) return;
-    this.#toRemove.add(key);
-    this.#sendSoon();
+    if (!this.#wanted.delete(key)) return;
+    this.#confirmed.delete(key);
+    this.#unheard.add(key);
+    this.#reopen(key);
   }
 
   /** The link was lost, and with it everything at the other end. */
   lost(): void {
     const keys = [...this.#confirmed];
-    this.#toRemove.clear();
-    for (const key of keys) this.#toAdd.add(key);
     this.#confirmed.clear();
+    this.#there.clear();
+    this.#open.clear();
+    for (const key of this.#wanted) this.#open.add(key);
     if (keys.length > 0) this.#parts.failed(keys);
-    if (this.#toAdd.size > 0) this.#sendLater();
+    if (this.#open.size > 0) this.#sendLater();
   }
 
   close(): void {
     clearTimeout(this.#timer);
-    this.#toAdd.clear();
-    this.#toRemove.clear();
-    this.#confirmed.clear();
+    for (const keys of [this.#wanted, this.#confirmed, this.#there, this.#open]) keys.clear();
   }
 
-  /** At the end of this turn, so that whatever is wanted at once travels at once. */
-  #sendSoon(): void {
+  /** Sent at the end of this turn, so that whatever changes at once travels at once. */
+  #reopen(key: Key): void {
+    this.#open.add(key);
     if (this.#timer === undefined && !this.#isSending) this.#schedule(0);
   }
 
@@ -83,44 +86,45 @@ export class SubscriptionSet<Key> {
   }
 
   async #send(): Promise<void> {
-    const add = firstOf(this.#toAdd, MAX_WATCH_BATCH);
-    const remove = firstOf(this.#toRemove, MAX_WATCH_BATCH);
+    const { add, remove } = this.#nextBatch();
     if (add.length + remove.length === 0) return;
-    for (const key of remove) this.#toRemove.delete(key);
     this.#isSending = true;
+    this.#unheard.clear();
+    for (const key of add) this.#there.add(key);
     try {
       await this.#parts.send(add, remove);
       this.#isSending = false;
       this.#failures = 0;
-      this.#settle(add);
-      if (this.#toAdd.size + this.#toRemove.size > 0) this.#sendSoon();
+      for (const key of remove) this.#there.delete(key);
+      this.#confirm(add);
+      if (this.#open.size > 0) this.#schedule(0);
     } catch {
       this.#isSending = false;
-      const wanted = add.filter((key) => this.#toAdd.has(key));
+      const wanted = add.filter((key) => this.#wanted.has(key));
       if (wanted.length > 0) this.#parts.failed(wanted);
-      if (this.#toAdd.size > 0) this.#sendLater();
+      if (this.#open.size > 0) this.#sendLater();
     }
   }
 
-  #settle(added: readonly Key[]): void {
-    const wanted: Key[] = [];
-    for (const key of added) {
-      if (this.#toAdd.delete(key)) {
-        this.#confirmed.add(key);
-        wanted.push(key);
-      } else {
-        this.#toRemove.add(key);
-      }
+  #nextBatch(): { add: Key[]; remove: Key[] } {
+    const add: Key[] = [];
+    const remove: Key[] = [];
+    for (const key of this.#open) {
+      if (add.length === MAX_WATCH_BATCH || remove.length === MAX_WATCH_BATCH) break;
+      if (this.#wanted.has(key) && !this.#confirmed.has(key)) add.push(key);
+      else if (!this.#wanted.has(key) && this.#there.has(key)) remove.push(key);
+      else this.#open.delete(key);
     }
-    if (wanted.length > 0) this.#parts.confirmed(wanted);
+    return { add, remove };
   }
-}
 
-function firstOf<Key>(keys: Iterable<Key>, count: number): Key[] {
-  const first: Key[] = [];
-  for (const key of keys) {
-    if (first.length === count) break;
-    first.push(key);
+  /** What was given up meanwhile stays open: it is taken back, or asked for once more. */
+  #confirm(added: readonly Key[]): void {
+    const heard = added.filter((key) => !this.#unheard.has(key));
+    for (const key of heard) {
+      this.#confirmed.add(key);
+      this.#open.delete(key);
+    }
+    if (heard.length > 0) this.#parts.confirmed(heard);
   }
-  return first;
 }

@@ -1,8 +1,8 @@
 /** One user whose presence somebody here wants to know: the leases, and for each the word of its home. */
-import type { DeviceId, InboxId, UserId } from "../protocol/identifiers.ts";
+import type { DeviceId, UserId } from "../protocol/identifiers.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { DevicePresence, UserPresence } from "../protocol/presence.ts";
-import type { InboxSubscriptions, Liveness } from "./inbox-subscriptions.ts";
+import type { InboxSubscriptions, Liveness, Whereabouts } from "./inbox-subscriptions.ts";
 import { devicePresence, isHomeToBeAsked, supersedes } from "./presence-view.ts";
 import { forgetAt, type LeaseRecord } from "./record-store.ts";
 
@@ -10,8 +10,8 @@ const UNREACHABLE: Liveness = { kind: "unreachable" };
 
 interface Device {
   record: LeaseRecord;
-  /** Asked of the record's home; null where that cannot change anything. */
-  asked: InboxId | null;
+  /** Where it is asked after; null where that cannot change anything. */
+  asked: Whereabouts | null;
 }
 
 export class WatchedUser {
@@ -20,6 +20,7 @@ export class WatchedUser {
   readonly #now: () => number;
   readonly #devices = new Map<DeviceId, Device>();
   readonly #changed: () => void;
+  #nextChangeAt = Number.POSITIVE_INFINITY;
 
   /** @param changed is told whenever `presence` may have changed. */
   constructor(userId: UserId, inboxes: InboxSubscriptions, now: () => number, changed: () => void) {
@@ -36,18 +37,22 @@ export class WatchedUser {
     if (!supersedes(record, device?.record) || forgetAt(record) <= this.#now()) return;
     if (!device && this.#devices.size >= LIMITS.maxDevicesPerAccount) this.#forget(this.#leastRecent());
     const entry: Device = device ?? { record, asked: null };
+    const isNewLease = entry.record.lease.value.sequence < record.lease.value.sequence;
     entry.record = record;
     this.#devices.set(deviceId, entry);
-    this.#askHome(entry);
+    this.#askHome(entry, isNewLease);
+    this.#nextChangeAt = Math.min(this.#nextChangeAt, ...changesAt(record, this.#now()));
     this.#changed();
   }
 
   /** Lets time pass: leases lapse, and after 72 hours they are forgotten. */
   age(): void {
     const now = this.#now();
+    if (now < this.#nextChangeAt) return;
     for (const [deviceId, device] of this.#devices) {
       if (forgetAt(device.record) <= now) this.#forget(deviceId);
     }
+    this.#nextChangeAt = Math.min(...[...this.#devices.values()].flatMap(({ record }) => changesAt(record, now)));
     this.#changed();
   }
 
@@ -75,13 +80,15 @@ export class WatchedUser {
     });
   }
 
-  #askHome(device: Device): void {
+  /** @param isNewLease a home that has said `gone` is asked anew: someone hidden may show themselves again */
+  #askHome(device: Device, isNewLease: boolean): void {
     const { home, inbox } = device.record.lease.value;
-    const wanted = isHomeToBeAsked(device.record, this.#now()) ? inbox : null;
-    if (wanted === device.asked) return;
+    const wanted = isHomeToBeAsked(device.record, this.#now()) ? { home, inbox } : null;
+    const isToldGone = device.asked !== null && this.#inboxes.livenessOf(device.asked).kind === "gone";
+    if (isSamePlace(wanted, device.asked) && !(isNewLease && isToldGone)) return;
     if (device.asked) this.#inboxes.unwatch(device.asked, this.#changed);
     device.asked = wanted;
-    if (wanted) this.#inboxes.watch(home, wanted, this.#changed);
+    if (wanted) this.#inboxes.watch(wanted, this.#changed);
   }
 
   #forget(deviceId: DeviceId): void {
@@ -95,4 +102,14 @@ export class WatchedUser {
     if (!oldest) throw new RangeError("no device to forget");
     return oldest.record.lease.value.deviceId;
   }
+}
+
+function isSamePlace(a: Whereabouts | null, b: Whereabouts | null): boolean {
+  return a?.home === b?.home && a?.inbox === b?.inbox;
+}
+
+/** When time alone will change what is shown of a record. */
+function changesAt(record: LeaseRecord, now: number): number[] {
+  const { issuedAt, validityMs } = record.lease.value;
+  return [issuedAt + validityMs, forgetAt(record)].filter((at) => at > now);
 }
