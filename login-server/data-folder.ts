@@ -13,6 +13,7 @@ import {
 import { dirname, join, resolve } from "node:path";
 import type { Kysely } from "kysely";
 import { KithError } from "../protocol/errors.ts";
+import { lockFolder } from "./folder-lock.ts";
 import { createNetworkKeys, type NetworkKeys, parseNetworkKeys } from "./network-keys.ts";
 import type { Schema } from "./storage/schema.ts";
 import { openSqliteStorage, type Storage } from "./storage/sqlite-storage.ts";
@@ -23,6 +24,8 @@ const DATABASE_FILE = "login.db";
 export interface OpenData {
   readonly keys: NetworkKeys;
   readonly storage: Storage;
+  /** Closes the database and lets another process have the folder. */
+  close(): Promise<void>;
 }
 
 /**
@@ -38,6 +41,25 @@ export async function openDataFolder(folder: string, now: () => number): Promise
   } catch (error) {
     throw new KithError("data-folder-unwritable", { path: folder }, { cause: error });
   }
+  const unlock = lockFolder(folder);
+  try {
+    const { keys, storage } = await openLocked(keysPath, databasePath, now);
+    const close = async () => {
+      await storage.close();
+      unlock();
+    };
+    return { keys, storage, close };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+async function openLocked(
+  keysPath: string,
+  databasePath: string,
+  now: () => number,
+): Promise<{ keys: NetworkKeys; storage: Storage }> {
   const kept = await readKeys(keysPath);
   if (kept && !holdsAnything(databasePath)) {
     throw new KithError("data-missing", { path: databasePath, beside: keysPath });

@@ -10,7 +10,7 @@ export interface LoginAttempt {
 /** Argon2 takes seconds on a slow machine; a minute is plenty. */
 const ATTEMPT_LIFE_MS = 60_000;
 /** About 0.5 kB each. Beyond it the oldest gives way, so that a flood cannot fill the memory. */
-const MAX_ATTEMPTS = 20_000;
+export const MAX_ATTEMPTS = 20_000;
 
 export class LoginAttempts {
   readonly #attempts = new Map<string, LoginAttempt & { readonly expiresAt: number }>();

@@ -13,12 +13,20 @@ const MAX_BUCKETS = 100_000;
 export class RateLimiter {
   readonly #rate: Rate;
   readonly #now: () => number;
+  readonly #maxBuckets: number;
   /** When each bucket would be full again, ms: all that a bucket has to remember. */
   readonly #fullAt = new Map<string, number>();
 
-  constructor(rate: Rate, now: () => number) {
+  /** @param maxBuckets how many keys are remembered: beyond it the one unused longest is forgotten */
+  constructor(rate: Rate, now: () => number, maxBuckets = MAX_BUCKETS) {
     this.#rate = rate;
+    this.#maxBuckets = maxBuckets;
     this.#now = now;
+  }
+
+  /** Buckets that are remembered. */
+  get size(): number {
+    return this.#fullAt.size;
   }
 
   /** @throws KithError `rate-limited` with the seconds after which it would be granted */
@@ -32,12 +40,12 @@ export class RateLimiter {
     // Deleted first, so that the Map stays ordered by use and the first is the one unused longest.
     this.#fullAt.delete(key);
     this.#fullAt.set(key, fullAt);
-    if (this.#fullAt.size > MAX_BUCKETS) this.#forgetFull(now);
+    if (this.#fullAt.size > this.#maxBuckets) this.#forgetFull(now);
   }
 
   #forgetFull(now: number): void {
     for (const [key, fullAt] of this.#fullAt) {
-      if (fullAt > now && this.#fullAt.size <= MAX_BUCKETS) break;
+      if (fullAt > now && this.#fullAt.size <= this.#maxBuckets) break;
       this.#fullAt.delete(key);
     }
   }

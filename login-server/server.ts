@@ -60,8 +60,9 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
   const now = options.now ?? Date.now;
   const log = options.log ?? pino({ enabled: false });
   await opaque.ready;
-  const { keys, storage } = await openDataFolder(options.dataFolder, now);
-  const { db } = storage;
+  const data = await openDataFolder(options.dataFolder, now);
+  const { keys } = data;
+  const { db } = data.storage;
   const limits = rateLimits({ ...DEFAULT_RATES, ...options.rates }, now);
   const authority = new CertificateAuthority(keys, now);
   const devices = new Devices({ db, authority, now });
@@ -109,7 +110,7 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
   } catch (error) {
     register.close();
     await endpoint.close();
-    await storage.close();
+    await data.close();
     throw error;
   }
   log.info({ port, networkId: keys.networkId }, "listening");
@@ -119,7 +120,7 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
     const impatience = setTimeout(() => http.closeAllConnections(), CLOSING_GRACE_MS);
     await endpoint.close();
     clearTimeout(impatience);
-    await storage.close();
+    await data.close();
     log.info("closed");
   };
   let closing: Promise<void> | null = null;

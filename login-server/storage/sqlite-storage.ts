@@ -1,4 +1,4 @@
-/** The login server's tables in one SQLite file, held by one process at a time. */
+/** The login server's tables in one SQLite file. */
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from "kysely";
 import Libsql from "libsql";
@@ -13,13 +13,15 @@ export interface Storage {
   close(): Promise<void>;
 }
 
-/** How long a second process waits for the first one to end before it gives up. */
-const BUSY_TIMEOUT_MS = 2_000;
+/** Somebody may read the file beside us, to back it up for instance. */
+const BUSY_TIMEOUT_MS = 5_000;
+/** Statements that are kept prepared. */
+const MAX_PREPARED = 200;
 
 /**
  * Opens the file, makes it if it is missing, checks it and brings its schema up to date.
  * A damaged or newer file is left as it is.
- * @throws KithError `data-corrupt`, `data-newer`, `data-in-use`, `data-folder-unwritable`
+ * @throws KithError `data-corrupt`, `data-newer`, `data-folder-unwritable`
  */
 export async function openSqliteStorage(path: string, now: () => number): Promise<Storage> {
   const opened: { database?: Libsql.Database } = {};
@@ -31,7 +33,14 @@ export async function openSqliteStorage(path: string, now: () => number): Promis
     configure(database, path);
     const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: forKysely(database) }) });
     await migrate(db, { bytes: "blob" }, now, path);
-    return { db, close: () => db.destroy() };
+    return {
+      db,
+      close: async () => {
+        // libsql leaves this to the garbage collector, which a process that ends does not wait for.
+        database.pragma("wal_checkpoint(TRUNCATE)");
+        await db.destroy();
+      },
+    };
   } catch (error) {
     if (opened.database?.open) opened.database.close();
     throw openingFault(path, error);
@@ -40,8 +49,6 @@ export async function openSqliteStorage(path: string, now: () => number): Promis
 
 function configure(database: Libsql.Database, path: string): void {
   database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
-  // Held until the process ends, however it ends: two servers on one folder would not see each other's changes.
-  database.pragma("locking_mode = EXCLUSIVE");
   database.pragma("journal_mode = WAL");
   // A certificate that went out must not be forgotten in a power cut.
   database.pragma("synchronous = FULL");
@@ -53,9 +60,18 @@ function configure(database: Libsql.Database, path: string): void {
 
 /** libsql as Kysely expects better-sqlite3: byte strings as Uint8Array, and a rollback that SQLite did already is no error. */
 function forKysely(database: Libsql.Database): SqliteDatabase {
+  const prepared = new Map<string, SqliteStatement>();
+  const prepare = (text: string): SqliteStatement => {
+    const known = prepared.get(text);
+    if (known) return known;
+    const statement = wrap(database.prepare(text));
+    // Our queries are a fixed set; only bulk inserts could make it grow.
+    if (prepared.size < MAX_PREPARED) prepared.set(text, statement);
+    return statement;
+  };
   return {
     close: () => void database.close(),
-    prepare: (text) => (text === "rollback" && !database.inTransaction ? NOTHING_TO_DO : wrap(database.prepare(text))),
+    prepare: (text) => (text === "rollback" && !database.inTransaction ? NOTHING_TO_DO : prepare(text)),
   };
 }
 
@@ -92,9 +108,6 @@ function openingFault(path: string, error: unknown): KithError {
   const cause = { cause: error };
   if (code.startsWith("SQLITE_NOTADB") || code.startsWith("SQLITE_CORRUPT")) {
     return new KithError("data-corrupt", { path }, cause);
-  }
-  if (code.startsWith("SQLITE_BUSY") || code.startsWith("SQLITE_LOCKED")) {
-    return new KithError("data-in-use", { path }, cause);
   }
   return new KithError("data-folder-unwritable", { path }, cause);
 }

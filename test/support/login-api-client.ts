@@ -5,6 +5,7 @@ import { io, type Socket } from "socket.io-client";
 import nacl from "tweetnacl";
 import type { z } from "zod";
 import { concatBytes, fromHex, toHex, utf8 } from "../../protocol/bytes.ts";
+import { DeviceId, Handle, UserId } from "../../protocol/identifiers.ts";
 import { LOGIN_METHODS, LOGIN_PUSHES } from "../../protocol/login-api.ts";
 import { loginSocketOptions } from "../../protocol/login-socket.ts";
 import { type Caller, caller } from "../../protocol/rpc.ts";
@@ -26,12 +27,13 @@ export interface HttpAnswer {
 
 /** Everything a person and their device hold; the login server must see none of the secrets. */
 export interface TestUser {
-  readonly handle: string;
+  readonly userId: UserId;
+  readonly handle: Handle;
   readonly password: string;
   readonly sign: nacl.SignKeyPair;
   readonly box: nacl.BoxKeyPair;
   readonly profileKey: Uint8Array;
-  readonly deviceId: string;
+  readonly deviceId: DeviceId;
   readonly certificate: Uint8Array;
   readonly exportKey: string;
 }
@@ -72,19 +74,28 @@ export function signStatement(domain: string, parts: readonly Uint8Array[], secr
   return nacl.sign.detached(concatBytes([utf8(`${domain}\0`), ...parts]), secretKey);
 }
 
-export function randomId(bytes: number): string {
-  return toHex(randomBytes(bytes));
+export function newDeviceId(): DeviceId {
+  return DeviceId.parse(toHex(randomBytes(16)));
+}
+
+export const handle = (text: string): Handle => Handle.parse(text);
+
+function userIdOf(signKey: Uint8Array): UserId {
+  const hash = createHash("sha256").update("kith user 1\0").update(signKey).digest();
+  return UserId.parse(toHex(hash.subarray(0, 20)));
 }
 
 /** A user with fresh keys who is nowhere registered yet. */
-export function newUser(handle: string, password = `secret of ${handle}`): Omit<TestUser, "certificate" | "exportKey"> {
+export function newUser(name: string, password = `secret of ${name}`): Omit<TestUser, "certificate" | "exportKey"> {
+  const sign = nacl.sign.keyPair();
   return {
-    handle,
+    userId: userIdOf(sign.publicKey),
+    handle: handle(name),
     password,
-    sign: nacl.sign.keyPair(),
+    sign,
     box: nacl.box.keyPair(),
     profileKey: randomBytes(32),
-    deviceId: randomId(16),
+    deviceId: newDeviceId(),
   };
 }
 
@@ -114,6 +125,7 @@ function openVault(vault: Uint8Array, exportKey: string) {
 
 /** The body of a register/finish that the server should accept, for tests to send or to spoil. */
 export async function registrationBody(url: string, user: Omit<TestUser, "certificate" | "exportKey">) {
+  await opaque.ready;
   const networkId = await networkIdAt(url);
   const started = opaque.client.startRegistration({ password: user.password });
   const answer = await post(url, "/v1/register/start", { handle: user.handle, request: started.registrationRequest });
@@ -148,9 +160,8 @@ export async function registrationBody(url: string, user: Omit<TestUser, "certif
   return { body, exportKey: finished.exportKey };
 }
 
-export async function register(url: string, handle: string, password?: string): Promise<TestUser> {
-  await opaque.ready;
-  const user = newUser(handle, password);
+export async function register(url: string, name: string, password?: string): Promise<TestUser> {
+  const user = newUser(name, password);
   const { body, exportKey } = await registrationBody(url, user);
   const answer = await post(url, "/v1/register/finish", body);
   if (codeOf(answer) !== "ok") throw new Error(codeOf(answer));
@@ -179,8 +190,8 @@ export function loginProof(start: LoginStart, password: string) {
 }
 
 /** Signs in with handle and password alone, as on a new machine. Throws an Error with the code of a refusal. */
-export async function login(url: string, handle: string, password: string, deviceId = randomId(16)): Promise<TestUser> {
-  const start = await loginStart(url, handle, password);
+export async function login(url: string, name: string, password: string, deviceId = newDeviceId()): Promise<TestUser> {
+  const start = await loginStart(url, name, password);
   if (codeOf(start.answer) !== "ok") throw new Error(codeOf(start.answer));
   const proof = loginProof(start, password);
   if (!proof) throw new Error("wrong-password");
@@ -193,7 +204,8 @@ export async function login(url: string, handle: string, password: string, devic
   if (codeOf(answer) !== "ok") throw new Error(codeOf(answer));
   const keys = openVault(bytesOf(textOf(answer, "vault")), proof.exportKey);
   const certificate = bytesOf(textOf(answer, "certificate"));
-  return { handle, password, ...keys, deviceId, certificate, exportKey: proof.exportKey };
+  const userId = userIdOf(keys.sign.publicKey);
+  return { userId, handle: handle(name), password, ...keys, deviceId, certificate, exportKey: proof.exportKey };
 }
 
 /** A socket of the session endpoint that keeps every push it gets. */
@@ -270,13 +282,6 @@ export class SessionClient {
   close(): void {
     this.socket.disconnect();
   }
-}
-
-/** An open session of this user's device. */
-export async function openSession(url: string, user: TestUser): Promise<SessionClient> {
-  const client = new SessionClient(url);
-  await client.open(await networkIdAt(url), user);
-  return client;
 }
 
 export interface TestSupernode {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach } from "vitest";
 import { type LoginServer, type LoginServerOptions, startLoginServer } from "../../login-server/server.ts";
+import { networkIdAt, SessionClient, type TestUser } from "./login-api-client.ts";
 
 /** A clock that a test moves. */
 export class TestClock {
@@ -21,10 +22,11 @@ export const DAY_MS = 24 * 3_600_000;
 export function loginServers() {
   const servers = new Set<LoginServer>();
   const folders = new Set<string>();
-  const cleanUps: (() => void)[] = [];
+  const clients = new Set<SessionClient>();
 
   afterEach(async () => {
-    for (const cleanUp of cleanUps.splice(0)) cleanUp();
+    for (const client of clients) client.close();
+    clients.clear();
     for (const server of servers) await server.close();
     servers.clear();
     for (const folder of folders) rmSync(folder, { recursive: true, force: true });
@@ -36,6 +38,11 @@ export function loginServers() {
     folders.add(path);
     return path;
   };
+  const connect = (url: string): SessionClient => {
+    const client = new SessionClient(url);
+    clients.add(client);
+    return client;
+  };
   return {
     folder,
     async start(options: Partial<LoginServerOptions> = {}): Promise<LoginServer> {
@@ -43,9 +50,13 @@ export function loginServers() {
       servers.add(server);
       return server;
     },
-    /** Run after the test, before the servers end. */
-    afterwards(cleanUp: () => void): void {
-      cleanUps.push(cleanUp);
+    /** A socket that is not open yet. */
+    connect,
+    /** An open session of this user's device. */
+    async open(url: string, user: TestUser): Promise<SessionClient> {
+      const client = connect(url);
+      await client.open(await networkIdAt(url), user);
+      return client;
     },
   };
 }

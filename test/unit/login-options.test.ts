@@ -1,0 +1,91 @@
+import { expect, test } from "vitest";
+import { HELP, parseCommandLine } from "../../login-server/options.ts";
+import { KithError } from "../../protocol/errors.ts";
+
+function optionsOf(args: string[], environment: Record<string, string> = {}) {
+  const command = parseCommandLine(args, environment);
+  if (command.kind !== "run") throw new Error("help was not asked for");
+  return command.options;
+}
+
+function refusal(args: string[], environment: Record<string, string> = {}): string {
+  try {
+    parseCommandLine(args, environment);
+  } catch (error) {
+    if (error instanceof KithError && error.code === "option-invalid") return error.message;
+    throw error;
+  }
+  throw new Error("it was accepted");
+}
+
+test("without options it listens on loopback and takes members", () => {
+  expect(optionsOf([])).toEqual({
+    data: "login-data",
+    listen: "127.0.0.1",
+    port: 7440,
+    name: "Kith",
+    registration: "open",
+    "log-level": "info",
+  });
+});
+
+test("every option can be given on the command line", () => {
+  const args = ["--data", "/srv/kith", "--listen", "::", "--port", "0", "--name", "Chess club"];
+  args.push("--registration=closed", "--enrolment-token", "0123456789abcdef", "--log-level", "debug");
+  expect(optionsOf(args)).toEqual({
+    data: "/srv/kith",
+    listen: "::",
+    port: 0,
+    name: "Chess club",
+    registration: "closed",
+    "enrolment-token": "0123456789abcdef",
+    "log-level": "debug",
+  });
+});
+
+test("every option is in the help, with its variable, and the variable works", () => {
+  const values = {
+    data: "/srv/kith",
+    listen: "0.0.0.0",
+    port: "81",
+    name: "Chess club",
+    registration: "closed",
+    "enrolment-token": "0123456789abcdef",
+    "log-level": "warn",
+  };
+  for (const [name, value] of Object.entries(values)) {
+    const variable = `KITH_LOGIN_${name.toUpperCase().replace("-", "_")}`;
+    expect(HELP).toContain(`--${name}`);
+    expect(HELP).toContain(variable);
+    expect(optionsOf([], { [variable]: value })).toMatchObject({ [name]: name === "port" ? 81 : value });
+  }
+});
+
+test("the command line goes before the environment", () => {
+  expect(optionsOf(["--port", "1"], { KITH_LOGIN_PORT: "2" }).port).toBe(1);
+});
+
+test.each([
+  [["--port", "x"], "--port"],
+  [["--port", "65536"], "--port"],
+  [["--port", "-1"], "port"],
+  [["--listen", "everywhere"], "--listen"],
+  [["--registration", "maybe"], "--registration"],
+  [["--enrolment-token", "short"], "--enrolment-token"],
+  [["--data", ""], "--data"],
+  [["--name", "   "], "--name"],
+  [["--no-such-option"], "no-such-option"],
+  [["positional"], "positional"],
+])("%j is refused in one line that names it", (args, named) => {
+  const message = refusal(args);
+  expect(message).toContain(named);
+  expect(message).not.toContain("\n");
+});
+
+test("a token that is refused is not repeated in the refusal", () => {
+  expect(refusal(["--enrolment-token", "short"])).not.toContain("short");
+});
+
+test("help wins over everything else", () => {
+  expect(parseCommandLine(["--help", "--port", "x"], {})).toEqual({ kind: "help" });
+});
