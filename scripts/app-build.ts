@@ -95,16 +95,28 @@ const TARGETS: readonly Target[] = [
  * @throws Failure with the compiler's words when a part cannot be made
  */
 export async function build(parts: readonly BuildPart[]): Promise<void> {
-  await Promise.all(
-    TARGETS.filter((target) => parts.includes(target.part)).map(async (target) => {
-      const stamp = join(root, "out", ".stamps", target.output.replaceAll("/", "-"));
-      const hash = await hashOf([...SHARED_INPUTS, ...target.inputs]);
-      const made = await readFile(stamp, "utf8").catch(() => "");
-      if (made === hash && existsSync(join(root, target.output))) return;
-      await step(`Building ${target.title}`, target.make);
-      await mkdir(join(root, "out", ".stamps"), { recursive: true });
-      await writeFile(stamp, hash);
+  const wanted = await Promise.all(
+    TARGETS.filter(({ part }) => parts.includes(part)).map(async (target) => ({
+      target,
+      stamp: join(root, "out", ".stamps", target.output.replaceAll("/", "-")),
+      hash: await hashOf([...SHARED_INPUTS, ...target.inputs]),
+    })),
+  );
+  const made = await Promise.all(
+    wanted.map(async ({ target, stamp, hash }) => {
+      return existsSync(join(root, target.output)) && (await readFile(stamp, "utf8").catch(() => "")) === hash;
     }),
+  );
+  const stale = wanted.filter((_, index) => !made[index]);
+  if (stale.length === 0) return;
+  await step(`Building ${stale.map(({ target }) => target.title).join(", ")}`, () =>
+    Promise.all(
+      stale.map(async ({ target, stamp, hash }) => {
+        await target.make();
+        await mkdir(dirname(stamp), { recursive: true });
+        await writeFile(stamp, hash);
+      }),
+    ),
   );
 }
 

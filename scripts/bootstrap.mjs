@@ -59,7 +59,9 @@ function packagesOf(lockFile) {
 }
 
 async function installDependencies() {
-  const { code, stderr } = await step("Installing the locked npm packages (npm ci)", () => runNpm(["ci"], root));
+  const { code, stderr } = await step("Installing the locked npm packages (npm ci)", () =>
+    runNpm(["ci"], root, process.env),
+  );
   if (code !== 0) fail(`The npm packages could not be installed:\n${stderr.trim()}`);
 }
 

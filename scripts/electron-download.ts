@@ -27,6 +27,7 @@ export async function downloadElectron(
   packageFolder: string,
   version: string,
   env: NodeJS.ProcessEnv,
+  stallMs: number = STALL_MS,
 ): Promise<ElectronDownload> {
   if (await isInstalled(packageFolder, version)) return { ok: true };
   const failureFile = join(cacheFolder(env), `electron-${version}-unreachable.json`);
@@ -34,7 +35,9 @@ export async function downloadElectron(
   const remembered = await rememberedFailure(failureFile, settings);
   if (remembered !== null) return { ok: false, reason: remembered, firstHand: false };
 
-  const failure = await step(`Downloading Electron ${version}`, (report) => install(packageFolder, env, report));
+  const failure = await step(`Downloading Electron ${version}`, (report) =>
+    install(packageFolder, env, stallMs, report),
+  );
   if (failure === null && (await isInstalled(packageFolder, version))) {
     await rm(failureFile, { force: true });
     return { ok: true };
@@ -60,6 +63,7 @@ async function isInstalled(packageFolder: string, version: string): Promise<bool
 async function install(
   packageFolder: string,
   env: NodeJS.ProcessEnv,
+  stallMs: number,
   report: (detail: string) => void,
 ): Promise<string | null> {
   // A temporary folder of its own shows how much has arrived.
@@ -72,14 +76,14 @@ async function install(
     if (now !== bytes) grewAt = performance.now();
     bytes = now;
     report(`${(bytes / 1e6).toFixed(0)} MB`);
-    if (performance.now() - grewAt > STALL_MS) stalled.abort();
+    if (performance.now() - grewAt > stallMs) stalled.abort();
   }, WATCH_MS);
   try {
     const result = await runCommand(process.execPath, [join(packageFolder, "install.js")], {
       signal: stalled.signal,
       env: { ...env, TMPDIR: arriving, TEMP: arriving, TMP: arriving, ELECTRON_GET_NO_PROGRESS: "1" },
     });
-    if (stalled.signal.aborted) return `nothing arrived for ${STALL_MS / 1_000} s`;
+    if (stalled.signal.aborted) return `nothing arrived for ${stallMs / 1_000} s`;
     return result.code === 0 ? null : reasonIn(result.stderr);
   } finally {
     clearInterval(watch);

@@ -6,16 +6,20 @@ import { spawn } from "node:child_process";
  *
  * @param {readonly string[]} args
  * @param {string} folder the working folder
+ * @param {NodeJS.ProcessEnv} env
  * @returns {Promise<{ code: number, stderr: string }>}
  */
-export function runNpm(args, folder) {
+export function runNpm(args, folder, env) {
   const quiet = [...args, "--loglevel=error", "--no-audit", "--no-fund", "--no-update-notifier"];
-  const running = process.env.npm_execpath ?? "";
+  const running = env.npm_execpath ?? "";
   const byNode = /npm-cli\.c?js$/.test(running);
-  const child = byNode
-    ? spawn(process.execPath, [running, ...quiet], { cwd: folder, stdio: ["ignore", "ignore", "pipe"] })
-    : // Windows starts npm.cmd through its shell only.
-      spawn("npm", quiet, { cwd: folder, stdio: ["ignore", "ignore", "pipe"], shell: process.platform === "win32" });
+  const child = spawn(byNode ? process.execPath : "npm", byNode ? [running, ...quiet] : quiet, {
+    cwd: folder,
+    env,
+    stdio: ["ignore", "ignore", "pipe"],
+    // Windows starts npm.cmd through its shell only.
+    shell: !byNode && process.platform === "win32",
+  });
   let stderr = "";
   child.stderr.setEncoding("utf8").on("data", (text) => {
     stderr += text;

