@@ -23,7 +23,8 @@ export class IpRange {
    * @returns null if it is none of these
    */
   static parse(text: string): IpRange | null {
-    const [host = "", prefix] = text.trim().split("/");
+    const [host = "", prefix, ...rest] = text.trim().split("/");
+    if (rest.length > 0) return null;
     const base = TransportAddress.parse(host, 0);
     if (base === null) return null;
     const familyBits = base.family === 4 ? 32 : 128;

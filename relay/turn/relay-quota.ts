@@ -19,10 +19,11 @@ export const UNLIMITED: QuotaLimits = {
   bytesPerMonth: Number.POSITIVE_INFINITY,
 };
 
-/** What a bucket may save up: 50 ms, so that over 10 s at most half a per cent more than the rate passes. */
+/**
+ * What a bucket may save up: 50 ms, so that over 10 s at most half a per cent more than the rate passes, and one
+ * datagram, which may be larger than a small bucket.
+ */
 const BURST_SECONDS = 0.05;
-/** One full-size datagram, without which a small rate would pass nothing. */
-const MIN_BURST_BYTES = 1_500;
 
 /** One user, one source address, or the whole server. */
 export class QuotaAccount {
@@ -35,7 +36,7 @@ export class QuotaAccount {
   idleSinceMs: number;
 
   constructor(key: string, limits: QuotaLimits, nowMs: number) {
-    const burst = Math.max(MIN_BURST_BYTES, limits.bytesPerSecond * BURST_SECONDS);
+    const burst = limits.bytesPerSecond * BURST_SECONDS;
     this.key = key;
     this.limits = limits;
     this.bandwidth = new TokenBucket(limits.bytesPerSecond, burst, nowMs);
