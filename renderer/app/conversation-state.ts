@@ -10,12 +10,19 @@ export interface ConversationState {
 
 export const EMPTY_CONVERSATION: ConversationState = { lines: [], history: "unasked" };
 
-/** A new line goes to its place in time, behind those of the same moment; a known one changes where it is. */
+/**
+ * A known line changes where it is. A new one comes last, unless its sender has said something
+ * later that is here already: then it goes before that. Main keeps the same order.
+ */
 export function withLine(state: ConversationState, line: LineView): ConversationState {
   const known = state.lines.findIndex(({ lineId }) => lineId === line.lineId);
   if (known >= 0) return { ...state, lines: state.lines.with(known, line) };
-  const before = state.lines.findLastIndex(({ at }) => at <= line.at);
-  return { ...state, lines: state.lines.toSpliced(before + 1, 0, line) };
+  const overtaken = state.lines.findIndex((other) => isLaterWordOf(line, other));
+  return { ...state, lines: state.lines.toSpliced(overtaken < 0 ? state.lines.length : overtaken, 0, line) };
+}
+
+function isLaterWordOf(line: LineView, other: LineView): boolean {
+  return line.kind !== "call" && other.kind !== "call" && other.mine === line.mine && other.at > line.at;
 }
 
 /** A page of older lines, oldest first. What was pushed meanwhile stays. */

@@ -1,5 +1,6 @@
-/** What a call is or was, as text IDs: pure, so that every reason has its words. */
-import type { CallView, LineView } from "../../protocol/ipc-schema.ts";
+/** What a call is or was, as text IDs, and how it rings: pure, so that every reason has its words. */
+import type { CallView, LineView, SessionView } from "../../protocol/ipc-schema.ts";
+import type { Ring } from "../media/ringtone.ts";
 import type { TextId } from "../texts/en.ts";
 
 type Ended = Extract<CallView, { phase: "ended" }>;
@@ -89,3 +90,11 @@ const HELD_BY: Readonly<Record<Extract<CallView, { phase: "held" }>["by"], TextI
   peer: "call.heldByPeer",
   both: "call.heldByBoth",
 };
+
+export type Status = Extract<SessionView, { phase: "signed-in" }>["status"];
+
+/** Which ring belongs to a call. Do not disturb means: no sound, the dialog alone. */
+export function ringOf(call: CallView, status: Status): Ring | null {
+  if (call.phase === "incoming") return status === "busy" ? null : "incoming";
+  return call.phase === "outgoing" && call.ringing ? "outgoing" : null;
+}

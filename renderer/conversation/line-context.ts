@@ -14,7 +14,8 @@ export function lineContext(previous: LineView | undefined, line: LineView): Lin
   if (previous === undefined) return { newDay: true, continued: false };
   const newDay = !sameDay(previous.at, line.at);
   const spoken = previous.kind !== "call" && line.kind !== "call";
-  const continued = !newDay && spoken && previous.mine === line.mine && line.at - previous.at < SAME_BREATH_MS;
+  const continued =
+    !newDay && spoken && previous.mine === line.mine && Math.abs(line.at - previous.at) < SAME_BREATH_MS;
   return { newDay, continued };
 }
 

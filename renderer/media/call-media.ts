@@ -44,7 +44,7 @@ export function runCallMedia(parts: CallMediaParts): void {
       initiator,
       iceServers: iceServers.map(asIceServer),
       report: (media) => tell(bridge.invoke("mediaState", { callId, media })),
-      sendSignals: (signals) => tell(bridge.invoke("mediaSignals", { callId, signals })),
+      sendSignal: (signal) => tell(bridge.invoke("mediaSignals", { callId, signals: [signal] })),
       remoteStream: (stream) => audio.play(stream),
       trouble: parts.trouble,
     });

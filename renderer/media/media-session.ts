@@ -5,7 +5,6 @@ import type { Clock } from "../app/clock.ts";
 import { type LinkAction, type LinkEvent, OPENING, stepLink } from "./link-watch.ts";
 import { type OpenMicrophone, stopStream } from "./microphone.ts";
 import type { OpenPeer, PeerConnection } from "./peer-connection.ts";
-import { openSignalBatch } from "./signal-batch.ts";
 
 export interface MediaParts {
   readonly clock: Clock;
@@ -17,7 +16,7 @@ export interface MediaSessionOptions {
   readonly initiator: boolean;
   readonly iceServers: RTCIceServer[];
   report(media: "connected" | "interrupted" | "failed"): void;
-  sendSignals(signals: MediaSignal[]): void;
+  sendSignal(signal: MediaSignal): void;
   remoteStream(stream: MediaStream): void;
   /** Something that the user has to know of. */
   trouble(error: KithError): void;
@@ -38,7 +37,6 @@ const WORDS = { probe: "probe", here: "here", sending: "sending", quiet: "quiet"
 
 export function openMediaSession(parts: MediaParts, options: MediaSessionOptions): MediaSession {
   const { clock } = parts;
-  const batch = openSignalBatch(clock, options.sendSignals);
   const early: MediaSignal[] = [];
   let link = OPENING;
   let sending = true;
@@ -52,7 +50,6 @@ export function openMediaSession(parts: MediaParts, options: MediaSessionOptions
     if (closed) return;
     closed = true;
     stopSampling?.();
-    batch.close();
     peer?.close();
     if (microphone !== null) stopStream(microphone);
   }
@@ -135,7 +132,9 @@ export function openMediaSession(parts: MediaParts, options: MediaSessionOptions
     peer = parts.openPeer(
       { initiator: options.initiator, iceServers: options.iceServers, microphone: stream },
       {
-        signal: (signal) => batch.add(signal),
+        signal: (signal) => {
+          if (!closed) options.sendSignal(signal);
+        },
         remoteStream: (remote) => options.remoteStream(remote),
         ready: () => {
           if (!sending) applySending();
