@@ -63,7 +63,9 @@ export function bytesField(length: number) {
   return z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length);
 }
 
-/** Bytes up to a limit, as socket.io delivers them. */
-export function bytesUpTo(limit: number) {
-  return z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length <= limit);
+/** Bytes up to a limit, as socket.io delivers them. Longer ones are refused as `too-large` (rpc.ts). */
+export function bytesUpTo(limitBytes: number) {
+  return z
+    .custom<Uint8Array>((value) => value instanceof Uint8Array)
+    .refine((value) => value.length <= limitBytes, { params: { limitBytes } });
 }

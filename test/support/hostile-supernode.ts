@@ -1,0 +1,155 @@
+/** Supernodes as an attacker would write them: certified by the network, and free to say anything. */
+import { randomBytes } from "node:crypto";
+import { io, type Socket } from "socket.io-client";
+import { signAttach, signAttachAnswer } from "../../protocol/attach-proof.ts";
+import { toHex } from "../../protocol/bytes.ts";
+import type { SupernodeCertificate } from "../../protocol/certificate.ts";
+import { SupernodeId } from "../../protocol/identifiers.ts";
+import { PROTOCOL_VERSION } from "../../protocol/limits.ts";
+import { signingKeyPair } from "../../protocol/node-crypto.ts";
+import { supernodeSocketOptions, supernodeUrl } from "../../protocol/pinned-tls.ts";
+import { type Caller, caller } from "../../protocol/rpc.ts";
+import { Challenge, LINK_METHODS } from "../../protocol/supernode-api.ts";
+import { trustAnchor } from "../../protocol/trust.ts";
+import { DataFolder } from "../../relay/data-folder.ts";
+import { endpoint } from "../../relay/endpoint.ts";
+import { enrol } from "../../relay/enrolment.ts";
+import { LINK_REQUESTS, type LinkPeer, type LinkPush, NODE_REQUESTS, OPENING_METHODS } from "../../relay/link-peer.ts";
+import type { LinkHandlers } from "../../relay/link-service.ts";
+import { Listener, tlsProtocol } from "../../relay/listener.ts";
+import { LoginServerClient } from "../../relay/login-server-client.ts";
+import { RELAY_LIMITS } from "../../relay/relay-limits.ts";
+import { RELAY_TIMES } from "../../relay/relay-times.ts";
+import { SocketServer } from "../../relay/socket-server.ts";
+import { openSupernodeKeys } from "../../relay/supernode-keys.ts";
+import type { TestNetwork } from "./test-network.ts";
+
+/** A link that was joined with a good certificate; nobody answers at the address in it. */
+export interface RawLink {
+  readonly supernodeId: SupernodeId;
+  readonly socket: Socket;
+  readonly call: Caller<typeof LINK_METHODS>;
+}
+
+/** @param spoil changes the certificate before it is signed, or what is sent to join */
+export async function joinRaw(
+  network: TestNetwork,
+  target: SupernodeCertificate,
+  spoil: { certificate?: Partial<SupernodeCertificate>; sentCertificate?: Uint8Array; secretKey?: Uint8Array } = {},
+): Promise<RawLink> {
+  const keys = signingKeyPair();
+  const certificate: SupernodeCertificate = {
+    networkId: network.authority.networkId,
+    supernodeId: SupernodeId.parse(toHex(randomBytes(20))),
+    signKey: keys.publicKey,
+    tlsFingerprint: randomBytes(32),
+    host: "127.0.0.1",
+    port: 9,
+    serial: 1,
+    issuedAt: Date.now(),
+    expiresAt: Date.now() + 3_600_000,
+    ...spoil.certificate,
+  };
+  const socket = io(supernodeUrl(target), supernodeSocketOptions(target));
+  try {
+    const challenge = await new Promise<Challenge>((resolve, reject) => {
+      socket.once("challenge", (received: unknown) => resolve(Challenge.parse(received)));
+      socket.once("connect_error", reject);
+    });
+    const claim = {
+      challengeNonce: challenge.nonce,
+      nonce: randomBytes(32),
+      supernodeId: target.supernodeId,
+      tlsFingerprint: target.tlsFingerprint,
+    };
+    const call = caller(socket, LINK_METHODS);
+    await call("join", {
+      protocolVersion: PROTOCOL_VERSION,
+      certificate: spoil.sentCertificate ?? network.authority.supernodeCertificate(certificate),
+      nonce: claim.nonce,
+      proof: signAttach(claim, spoil.secretKey ?? keys.secretKey),
+    });
+    return { supernodeId: certificate.supernodeId, socket, call };
+  } catch (error) {
+    socket.disconnect();
+    throw error;
+  }
+}
+
+export interface HostileSupernode {
+  readonly certificate: SupernodeCertificate;
+  /** Supernodes that have joined it. */
+  readonly peers: LinkPeer[];
+  pushToAll(push: LinkPush): void;
+  close(): Promise<void>;
+}
+
+/** A listed member of the network that answers as it is told; what is not said, with nothing. */
+export async function startHostileSupernode(
+  network: TestNetwork,
+  lies: Partial<LinkHandlers>,
+): Promise<HostileSupernode> {
+  const folder = new DataFolder(network.folder());
+  const keys = await openSupernodeKeys(folder);
+  const anchor = trustAnchor(network.authority.networkKey, Date.now);
+  const listener = await Listener.open({ listen: "127.0.0.1", port: 0, firstByteTimeoutMs: 5_000 });
+  const loginServer = new LoginServerClient(network.loginServer.url);
+  const token = network.loginServer.enrolmentToken;
+  const self = await enrol({ folder, loginServer, token, keys, anchor }, "127.0.0.1", listener.port);
+  const peers: LinkPeer[] = [];
+  const onFault = () => undefined;
+  const link: LinkHandlers = {
+    store: () => ({}),
+    markGone: () => ({}),
+    find: () => ({ records: [] }),
+    watchLeases: () => ({}),
+    watchInboxes: () => ({}),
+    route: () => ({ delivered: false }),
+    ...lies,
+  };
+  const never = () => {
+    throw new Error("no nodes here");
+  };
+  const server = new SocketServer({
+    keys,
+    self: () => self,
+    endpoints: {
+      opening: endpoint(
+        OPENING_METHODS,
+        {
+          attach: never,
+          join(connection, { nonce }) {
+            const claim = connection.takeClaim(nonce, self.value.supernodeId, keys.tlsFingerprint);
+            // It does not care who they are.
+            peers.push(connection.becomeLink(SupernodeId.parse("0".repeat(40))));
+            return { proof: signAttachAnswer(claim, keys.signing.secretKey) };
+          },
+        },
+        onFault,
+      ),
+      node: endpoint(
+        NODE_REQUESTS,
+        { register: never, setStatus: never, watch: never, lookUp: never, send: never, detach: never },
+        onFault,
+      ),
+      link: endpoint(LINK_REQUESTS, link, onFault),
+    },
+    limits: RELAY_LIMITS,
+    times: RELAY_TIMES,
+    now: Date.now,
+    closed: () => undefined,
+  });
+  listener.serve([tlsProtocol(server.https)]);
+  return {
+    certificate: self.value,
+    peers,
+    pushToAll(push) {
+      for (const peer of peers) peer.push(push);
+    },
+    async close() {
+      await server.close();
+      await listener.close();
+      folder.close();
+    },
+  };
+}
