@@ -35,7 +35,7 @@ export class HeadlessClient {
   readonly #client: KithClient;
   readonly #media: "connects" | "by-hand";
   readonly #waiters = new Set<() => void>();
-  readonly #ownsFolder: boolean;
+  #ownsFolder: boolean;
   #open = true;
 
   private constructor(
@@ -191,6 +191,15 @@ export class HeadlessClient {
       this.#waiters.add(check);
       check();
     });
+  }
+
+  /** Closes the client and opens its profile anew, as a restart of the app does. */
+  async reopen(options: HeadlessOptions = {}): Promise<HeadlessClient> {
+    await this.#client.close();
+    this.#open = false;
+    const again = await HeadlessClient.open(this.loginServer, { ...options, dataFolder: this.folder });
+    again.#ownsFolder = this.#ownsFolder;
+    return again;
   }
 
   /** Closes the client; a folder of the caller's own stays. */
