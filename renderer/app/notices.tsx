@@ -24,7 +24,7 @@ export function Notices({ session }: { readonly session: SignedIn }) {
         </Banner>
       )}
       {session.notices.map((notice) => (
-        <Banner key={notice.code} icon="info" tone="warning">
+        <Banner key={`${notice.code} ${notice.message}`} icon="info" tone="warning">
           {notice.message}
         </Banner>
       ))}

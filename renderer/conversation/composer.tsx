@@ -1,4 +1,4 @@
-import { type KeyboardEvent, useState } from "react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { Button, TextArea, TextField } from "react-aria-components";
 import { KithError } from "../../protocol/errors.ts";
 import type { BuddyView } from "../../protocol/ipc-schema.ts";
@@ -17,8 +17,15 @@ export function Composer({ buddy, onRecord }: { readonly buddy: BuddyView; reado
   const peer = buddy.userId;
   const draft = useAppState((state) => state.drafts.get(peer)) ?? "";
   const [refusal, setRefusal] = useState("");
+  const input = useRef<HTMLTextAreaElement>(null);
   const over = draft.length - LIMITS.maxMessageLength;
   const sendable = draft.trim() !== "" && over <= 0;
+
+  // Whoever chooses a buddy wants to write; a frame later, because the click itself moves the focus to the list.
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => input.current?.focus());
+    return () => cancelAnimationFrame(frame);
+  }, []);
 
   function write(typed: string): void {
     setRefusal("");
@@ -53,6 +60,7 @@ export function Composer({ buddy, onRecord }: { readonly buddy: BuddyView; reado
       <div className="composer-line">
         <TextField className="composer-field" aria-label={text("composer.message")} value={draft} onChange={write}>
           <TextArea
+            ref={input}
             className="composer-input"
             placeholder={text("composer.hint", { handle: buddy.handle })}
             rows={1}

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useEffectEvent, useRef, useState } from "react";
 import type { BuddyView } from "../../protocol/ipc-schema.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { useAttempt, useKith } from "../app/kith.tsx";
@@ -38,9 +38,8 @@ export function useVoiceRecording(peer: BuddyView["userId"], onDone: () => void)
     }
   }, [bridge, peer, onDone]);
 
-  // The newest of these without starting the recording anew.
-  const latest = useRef({ send, onDone });
-  latest.current = { send, onDone };
+  const sendAtLimit = useEffectEvent(() => attempt(send()));
+  const giveUp = useEffectEvent(onDone);
 
   useEffect(() => {
     let left = false;
@@ -57,12 +56,12 @@ export function useVoiceRecording(peer: BuddyView["userId"], onDone: () => void)
         if (running.current !== recording) return;
         const elapsedMs = clock.now() - startedAt;
         setView({ phase: "recording", elapsedMs, level: recording.level() });
-        if (elapsedMs >= LIMITS.maxVoiceMessageMs) attempt(latest.current.send());
+        if (elapsedMs >= LIMITS.maxVoiceMessageMs) sendAtLimit();
       });
     };
     attempt(
       start().catch((error: unknown) => {
-        if (!left) latest.current.onDone();
+        if (!left) giveUp();
         throw error;
       }),
     );
