@@ -4,9 +4,10 @@ import { IPC_METHODS, type IpcMethods, type KithBridge } from "../protocol/ipc-s
 import type { Input, Output } from "../protocol/rpc.ts";
 
 /** The page's globals, as far as they are used here. */
-interface KithPage {
+declare const window: {
   readonly kith: KithBridge;
-}
+  addEventListener(type: "pointerdown", listener: () => void, options: { capture: true; once: true }): void;
+};
 
 type CallLine = Extract<Output<IpcMethods["lines"]>["lines"][number], { kind: "call" }>;
 
@@ -76,10 +77,10 @@ export class AppWindow {
 
   /** Asks main what the window itself asks it. @throws Error with the answer's sentence */
   async ask<K extends keyof IpcMethods & string>(name: K, input: Input<IpcMethods[K]>): Promise<Output<IpcMethods[K]>> {
-    const answer = await this.page.evaluate(
-      ([method, argument]) => (globalThis as unknown as KithPage).kith.invoke(method, argument),
-      [name, input] as const,
-    );
+    const answer = await this.page.evaluate(([method, argument]) => window.kith.invoke(method, argument), [
+      name,
+      input,
+    ] as const);
     if (!isRecord(answer) || answer.ok !== true) throw new Error(`${name}: ${JSON.stringify(answer)}`);
     return IPC_METHODS[name].output.parse(answer.value) as Output<IpcMethods[K]>;
   }
@@ -100,9 +101,6 @@ export async function clickAt(button: Locator): Promise<number> {
   const clicked = page.evaluate(
     () =>
       new Promise<number>((resolve) => {
-        const window = globalThis as unknown as {
-          addEventListener(type: "pointerdown", listener: () => void, options: { capture: true; once: true }): void;
-        };
         window.addEventListener("pointerdown", () => resolve(Date.now()), { capture: true, once: true });
       }),
   );

@@ -6,6 +6,7 @@
 import type { Page } from "playwright-core";
 
 /** The page's globals, as far as they are used here. */
+declare const window: ObservedPage;
 interface ObservedPage {
   RTCPeerConnection: typeof PageConnection;
   navigator: { mediaDevices: { getUserMedia(constraints: unknown): Promise<unknown> } };
@@ -54,7 +55,6 @@ const IP_AND_UDP_HEADER_BYTES = 28;
 
 export async function observeCalls(page: Page): Promise<void> {
   await page.evaluate(() => {
-    const window = globalThis as unknown as ObservedPage;
     if (window.observedCalls !== undefined) return;
     const observed: ObservedCalls = { connections: [], microphoneAsked: 0, candidates: 0 };
     window.observedCalls = observed;
@@ -79,7 +79,7 @@ export async function observeCalls(page: Page): Promise<void> {
 
 export async function readObservation(page: Page): Promise<Observation> {
   return page.evaluate(() => {
-    const observed = (globalThis as unknown as ObservedPage).observedCalls;
+    const observed = window.observedCalls;
     if (observed === undefined) throw new Error("this page is not observed");
     return {
       microphoneAsked: observed.microphoneAsked,
@@ -92,7 +92,7 @@ export async function readObservation(page: Page): Promise<Observation> {
 /** Resolves with the time (ms since 1970) at which the first sample of the peer's sound was decoded. */
 export async function firstSoundDecodedAt(page: Page, timeoutMs: number): Promise<number> {
   return page.evaluate(async (patienceMs) => {
-    const observed = (globalThis as unknown as ObservedPage).observedCalls;
+    const observed = window.observedCalls;
     if (observed === undefined) throw new Error("this page is not observed");
     const until = Date.now() + patienceMs;
     while (Date.now() < until) {
@@ -108,7 +108,7 @@ export async function firstSoundDecodedAt(page: Page, timeoutMs: number): Promis
 
 export async function readCallStats(page: Page): Promise<CallStats> {
   const { at, stats } = await page.evaluate(async () => {
-    const connection = (globalThis as unknown as ObservedPage).observedCalls?.connections.at(-1);
+    const connection = window.observedCalls?.connections.at(-1);
     return { at: Date.now(), stats: connection === undefined ? [] : [...(await connection.getStats()).values()] };
   });
   return summarizeCall(stats, at);

@@ -9,6 +9,7 @@ import type { Page } from "playwright-core";
 import type { Sound } from "./speech-file.ts";
 
 /** The page's globals, as far as they are used here. */
+declare const window: TappedPage;
 interface TappedPage {
   document: { querySelector(selector: string): AudioElement | null };
   HTMLMediaElement: { readonly prototype: { play(this: AudioElement): Promise<void> } };
@@ -56,7 +57,6 @@ export interface SpeechTap {
 export async function tapSpeech(page: Page): Promise<SpeechTap> {
   await page.evaluate(
     ({ selector, keptSeconds }) => {
-      const window = globalThis as unknown as TappedPage;
       if (window.soundTap !== undefined) throw new Error("this page is tapped already");
       const tap = { sampleRate: 0, chunks: [] as Float32Array<ArrayBuffer>[] };
       window.soundTap = tap;
@@ -106,14 +106,14 @@ export async function tapSpeech(page: Page): Promise<SpeechTap> {
     latest: (seconds) => fetchSound(page, seconds),
     clear: () =>
       page.evaluate(() => {
-        (globalThis as unknown as TappedPage).soundTap?.chunks.splice(0);
+        window.soundTap?.chunks.splice(0);
       }),
   };
 }
 
 async function fetchSound(page: Page, seconds: number): Promise<Sound> {
   const { base64, sampleRate } = await page.evaluate(async (wanted) => {
-    const tap = (globalThis as unknown as TappedPage).soundTap;
+    const tap = window.soundTap;
     if (tap === undefined) throw new Error("this page is not tapped");
     const blob = new Blob(tap.chunks);
     const bytes = new Uint8Array(await blob.slice(-wanted * tap.sampleRate * 4 || blob.size).arrayBuffer());

@@ -7,6 +7,11 @@ import { hear, hearEachOther } from "../../scripts/check-hearing.ts";
 import type { Actor } from "../../scripts/check-stage.ts";
 import { openTwoApps, type TwoApps } from "../support/two-apps.ts";
 
+/** The page's global, as far as it is used here. */
+declare const navigator: {
+  readonly mediaDevices: { getUserMedia(constraints: { audio: true }): Promise<unknown> };
+};
+
 const RING_MS = 6_000;
 const SOON = { timeout: 20_000, interval: 100 };
 
@@ -189,17 +194,11 @@ async function latestLevel({ tap }: Actor): Promise<number> {
 /** What the page gets when it asks for the microphone by itself. */
 function tryMicrophone(page: Page): Promise<string> {
   return page.evaluate(async () => {
-    const { navigator } = globalThis as unknown as MicrophonePage;
     return navigator.mediaDevices.getUserMedia({ audio: true }).then(
       () => "granted",
       (error: Error) => error.name,
     );
   });
-}
-
-/** The page's globals, as far as they are used here. */
-interface MicrophonePage {
-  readonly navigator: { readonly mediaDevices: { getUserMedia(constraints: { audio: true }): Promise<unknown> } };
 }
 
 function wait(ms: number): Promise<void> {
