@@ -27,6 +27,10 @@ export function openWindow(appFolder: string, icon: string): BrowserWindow {
   });
   window.once("ready-to-show", () => window.show());
   void window.loadURL(`${APP_ORIGIN}/`);
+  // about:blank needs no loader, so Chromium asks nobody before it goes there: come back.
+  window.webContents.on("did-navigate", (_event, url) => {
+    if (!url.startsWith(`${APP_ORIGIN}/`)) void window.loadURL(`${APP_ORIGIN}/`);
+  });
   return window;
 }
 
