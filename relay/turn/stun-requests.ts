@@ -142,6 +142,7 @@ export class StunRequests {
   }
 }
 
+/** A retransmission is the same message from the same 5-tuple, to the last byte (RFC 8489 §6.2.1). */
 function transactionKey(client: TurnClient, message: StunMessage): string {
-  return `${client.listener} ${client.address} ${message.transactionId.toString("latin1")}`;
+  return `${client.listener} ${client.address} ${message.bytes.toString("latin1", message.start, message.end)}`;
 }

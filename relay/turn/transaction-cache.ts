@@ -11,7 +11,7 @@ const MAX_ANSWERS = 8_192;
 export class TransactionCache {
   readonly #answers = new Map<string, { readonly answer: Buffer; readonly expiresAtMs: number }>();
 
-  /** @param key names the client's 5-tuple and the transaction ID */
+  /** @param key names the client's 5-tuple and the request */
   get(key: string, nowMs: number): Buffer | null {
     const entry = this.#answers.get(key);
     return entry !== undefined && entry.expiresAtMs > nowMs ? entry.answer : null;

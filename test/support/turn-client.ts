@@ -196,6 +196,11 @@ export class TurnClient {
     this.#pipe.send(Buffer.from(bytes));
   }
 
+  /** Stops reading what the server sends. */
+  pause(): void {
+    this.#pipe.pause();
+  }
+
   /** Waits until this many packets from peers have come. */
   async receive(count: number, timeoutMs = 2_000): Promise<readonly PeerData[]> {
     if (this.received.length < count) {
@@ -278,6 +283,7 @@ interface Pipe {
   readonly closed: Promise<void>;
   onMessage: (bytes: Buffer) => void;
   send(bytes: Buffer): void;
+  pause(): void;
   close(): Promise<void>;
 }
 
@@ -290,6 +296,7 @@ async function openUdp({ server }: TurnClientOptions): Promise<Pipe> {
     closed,
     onMessage: () => {},
     send: (bytes) => socket.send(bytes, server.port, server.host),
+    pause: () => socket.removeAllListeners("message"),
     close: () => new Promise((resolve) => socket.close(() => resolve())),
   };
   socket.on("message", (bytes) => pipe.onMessage(bytes));
@@ -314,6 +321,7 @@ async function openStream({ server, transport }: TurnClientOptions): Promise<Pip
     closed,
     onMessage: () => {},
     send: (bytes) => void socket.write(bytes),
+    pause: () => void socket.pause(),
     async close() {
       socket.destroy();
       await closed;
