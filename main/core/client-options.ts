@@ -1,4 +1,5 @@
 /** What the client core needs from whoever starts it: the desktop app's shell, or a test. */
+import { TIMES } from "../../protocol/limits.ts";
 import type { Background } from "./background.ts";
 import type { Clock } from "./clock.ts";
 import type { Log } from "./log.ts";
@@ -36,6 +37,15 @@ export interface ClientTimes {
   readonly receiptRetryMs: number;
   readonly receiptRetryMaxMs: number;
 }
+
+export const DEFAULT_TIMES: ClientTimes = {
+  ringMs: TIMES.ringMs,
+  connectMs: TIMES.connectMs,
+  reconnectMs: TIMES.reconnectMs,
+  mediaBatchMs: 30,
+  receiptRetryMs: 5_000,
+  receiptRetryMaxMs: 5 * 60_000,
+};
 
 /** What every part works with; nothing in the core reaches for the clock, randomness or the network itself. */
 export interface Surroundings {

@@ -1,11 +1,10 @@
 /** Composition root of the client core. It imports no Electron: tests and headless clients run the same code. */
 import { randomBytes } from "node:crypto";
 import type { IpcMethods } from "../../protocol/ipc-schema.ts";
-import { TIMES } from "../../protocol/limits.ts";
 import type { Handlers } from "../../protocol/rpc.ts";
 import { AccountStore } from "./account-store.ts";
 import { Background } from "./background.ts";
-import type { ClientOptions, ClientTimes, Surroundings } from "./client-options.ts";
+import { type ClientOptions, DEFAULT_TIMES, type Surroundings } from "./client-options.ts";
 import { systemClock } from "./clock.ts";
 import { openDatabase } from "./database.ts";
 import { ipcMethods } from "./ipc-methods.ts";
@@ -26,15 +25,6 @@ export interface KithClient {
   /** Says goodbye to the network and closes the profile. */
   close(): Promise<void>;
 }
-
-const DEFAULT_TIMES: ClientTimes = {
-  ringMs: TIMES.ringMs,
-  connectMs: TIMES.connectMs,
-  reconnectMs: TIMES.reconnectMs,
-  mediaBatchMs: 30,
-  receiptRetryMs: 5_000,
-  receiptRetryMaxMs: 5 * 60_000,
-};
 
 /**
  * Opens a profile and, if somebody is signed in there, connects in the background.

@@ -1,4 +1,4 @@
-/** What each request of the window does. */
+/** What each request of the window does. All are asynchronous: a refusal is a rejection. */
 import { KithError } from "../../protocol/errors.ts";
 import { parseHandle } from "../../protocol/identifiers.ts";
 import type { IpcMethods } from "../../protocol/ipc-schema.ts";
@@ -10,7 +10,7 @@ import type { SessionKeeper } from "./session-keeper.ts";
 export function ipcMethods(keeper: SessionKeeper, messages: Messages, recording: Recording): Handlers<IpcMethods> {
   const done = {};
   return {
-    snapshot: () => ({
+    snapshot: async () => ({
       session: keeper.view,
       buddies: keeper.session?.buddiesView.view() ?? [],
       call: keeper.session?.calls.view ?? { phase: "idle" },
@@ -58,52 +58,52 @@ export function ipcMethods(keeper: SessionKeeper, messages: Messages, recording:
       return done;
     },
 
-    lines: ({ peer, before, limit }) => keeper.required.conversations.page(peer, before, limit),
-    sendMessage: ({ peer, text }) => messages.sendText(keeper.required, peer, text),
-    sendVoice: ({ peer, ogg, durationMs }) => messages.sendVoice(keeper.required, peer, ogg, durationMs),
+    lines: async ({ peer, before, limit }) => keeper.required.conversations.page(peer, before, limit),
+    sendMessage: async ({ peer, text }) => messages.sendText(keeper.required, peer, text),
+    sendVoice: async ({ peer, ogg, durationMs }) => messages.sendVoice(keeper.required, peer, ogg, durationMs),
     readVoice: async ({ messageId }) => ({ ogg: await keeper.required.voices.read(messageId) }),
     markRead: async ({ peer }) => {
       await messages.markRead(keeper.required, peer);
       return done;
     },
 
-    dial: ({ peer }) => {
+    dial: async ({ peer }) => {
       const session = keeper.required;
       session.buddies.require(peer);
       if (!session.attached) throw new KithError("not-attached");
       session.calls.dial(peer);
       return done;
     },
-    acceptCall: () => {
+    acceptCall: async () => {
       keeper.required.calls.command({ type: "accept" });
       return done;
     },
-    declineCall: () => {
+    declineCall: async () => {
       keeper.required.calls.command({ type: "decline" });
       return done;
     },
-    hangUp: () => {
+    hangUp: async () => {
       keeper.required.calls.command({ type: "hang-up" });
       return done;
     },
-    mute: ({ muted }) => {
+    mute: async ({ muted }) => {
       keeper.required.calls.command({ type: "mute", muted });
       return done;
     },
-    hold: ({ held }) => {
+    hold: async ({ held }) => {
       keeper.required.calls.command({ type: "hold", held });
       return done;
     },
-    recording: ({ on }) => {
+    recording: async ({ on }) => {
       if (on) void keeper.required;
       recording.set(on);
       return done;
     },
-    mediaState: ({ callId, media }) => {
+    mediaState: async ({ callId, media }) => {
       keeper.session?.calls.mediaState(callId, media);
       return done;
     },
-    mediaSignals: ({ callId, signals }) => {
+    mediaSignals: async ({ callId, signals }) => {
       keeper.session?.calls.mediaSignals(callId, signals);
       return done;
     },

@@ -4,6 +4,7 @@ import { parseHandle } from "../../protocol/identifiers.ts";
 import type { SessionView } from "../../protocol/ipc-schema.ts";
 import { AccountSession } from "./account-session.ts";
 import type { Account, AccountStore } from "./account-store.ts";
+import { Background } from "./background.ts";
 import type { Surroundings } from "./client-options.ts";
 import type { Db } from "./database-schema.ts";
 import { parseLoginServer } from "./login-http.ts";
@@ -21,7 +22,8 @@ export interface SignInForm {
 type State =
   | { readonly phase: "signed-out"; readonly view: SessionView }
   | { readonly phase: "signing-in"; readonly view: SessionView }
-  | { readonly phase: "signed-in"; readonly session: AccountSession };
+  | { readonly phase: "signed-in"; readonly session: AccountSession }
+  | { readonly phase: "signing-out"; readonly session: AccountSession };
 
 const STARTING: SessionView = { phase: "starting" };
 
@@ -37,6 +39,8 @@ interface Parts {
 export class SessionKeeper {
   readonly #parts: Parts;
   #state: State = { phase: "signed-out", view: STARTING };
+  /** The latest end of a session that came from outside. */
+  #leaving: Promise<void> = Promise.resolve();
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -50,7 +54,7 @@ export class SessionKeeper {
   }
 
   get view(): SessionView {
-    return this.#state.phase === "signed-in" ? this.#state.session.view : this.#state.view;
+    return "session" in this.#state ? this.#state.session.view : this.#state.view;
   }
 
   get session(): AccountSession | null {
@@ -80,6 +84,7 @@ export class SessionKeeper {
   async signOut(): Promise<void> {
     const { required: session } = this;
     const { deviceId } = session.self;
+    this.#state = { phase: "signing-out", session };
     try {
       await session.sync.session.request("signOutDevice", { deviceId });
     } catch (error) {
@@ -92,6 +97,7 @@ export class SessionKeeper {
 
   async close(): Promise<void> {
     await this.session?.stop();
+    await this.#leaving;
   }
 
   async #enter(
@@ -129,14 +135,18 @@ export class SessionKeeper {
   }
 
   async #begin(account: Account): Promise<void> {
-    const { db, store, surroundings, push } = this.#parts;
+    const { db, store, push } = this.#parts;
+    // What a session has begun, its end waits for.
+    const surroundings = { ...this.#parts.surroundings, background: new Background(this.#parts.surroundings.log) };
     const session = new AccountSession({
       db,
       store,
       account,
       surroundings,
       push,
-      signedOut: () => surroundings.background.run("sign-out", this.#signedOutElsewhere(session)),
+      signedOut: () => {
+        this.#leaving = this.#signedOutElsewhere(session);
+      },
     });
     await session.start();
     this.#state = { phase: "signed-in", session };
@@ -147,9 +157,14 @@ export class SessionKeeper {
   /** The keys go; messages stay, and so does what waits to be sent. */
   async #signedOutElsewhere(session: AccountSession): Promise<void> {
     if (this.session !== session) return;
-    await session.stop();
-    await this.#parts.store.forgetKeys();
-    await this.#stayOut(new KithError("signed-out-elsewhere"));
+    this.#state = { phase: "signing-out", session };
+    try {
+      await session.stop();
+      await this.#parts.store.forgetKeys();
+      await this.#stayOut(new KithError("signed-out-elsewhere"));
+    } catch (error) {
+      this.#parts.surroundings.log.error("sign-out", { cause: error });
+    }
   }
 
   async #stayOut(reason: KithError | null): Promise<void> {

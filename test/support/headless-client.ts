@@ -203,10 +203,10 @@ export class HeadlessClient {
   }
 
   /** Closes the client; a folder of the caller's own stays. */
-  async close(): Promise<void> {
+  async close({ keepFolder = false } = {}): Promise<void> {
     if (this.#open) await this.#client.close();
     this.#open = false;
-    if (this.#ownsFolder) rmSync(this.folder, { recursive: true, force: true });
+    if (this.#ownsFolder && !keepFolder) rmSync(this.folder, { recursive: true, force: true });
   }
 
   #pushed(push: Push): void {
