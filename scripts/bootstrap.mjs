@@ -62,7 +62,9 @@ async function installDependencies() {
   const { code, stderr } = await step("Installing the locked npm packages (npm ci)", () =>
     runNpm(["ci"], root, process.env),
   );
-  if (code !== 0) fail(`The npm packages could not be installed:\n${stderr.trim()}`);
+  // npm adds its whole manual page to some errors.
+  if (code !== 0)
+    fail(`The npm packages could not be installed:\n${stderr.trim().split("\n").slice(0, 12).join("\n")}`);
 }
 
 /**

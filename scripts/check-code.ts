@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { findMisshapen } from "./file-shape.ts";
 import { findViolations } from "./layers.ts";
+import { findUnlocked, LockFile } from "./lock-file.ts";
 import { root } from "./repository.ts";
 import { runCommand } from "./run-command.ts";
 
@@ -15,6 +16,7 @@ const CHECKS: readonly (readonly [string, Check])[] = [
   ["lint and format", () => tool("@biomejs/biome/bin/biome", "check", "--error-on-warnings", ".")],
   ["who imports whom", async () => lines(findViolations(await sources()), (v) => `${v.file}:${v.line}: ${v.rule}`)],
   ["shape of files", async () => lines(findMisshapen(await sources()), (sentence) => sentence)],
+  ["package lock", async () => findUnlocked(LockFile.parse(await readJson("package-lock.json"))).join("\n")],
   ["unused code", () => tool("knip/bin/knip.js", "--no-progress")],
 ];
 
@@ -42,6 +44,10 @@ async function sources(): Promise<Map<string, string>> {
   const files = listed.stdout.split("\n").filter((file) => /\.(ts|tsx|mts|cts|js|mjs|cjs)$/.test(file));
   const read = files.map(async (file) => [file, await readFile(join(root, file), "utf8").catch(() => "")] as const);
   return new Map(await Promise.all(read));
+}
+
+async function readJson(file: string): Promise<unknown> {
+  return JSON.parse(await readFile(join(root, file), "utf8"));
 }
 
 function lines<T>(found: readonly T[], sentence: (one: T) => string): string {
