@@ -74,7 +74,7 @@ export const en = {
   "conversation.menu": "More",
   "conversation.waiting": "{handle} has not answered your request yet. You can write and call once they accept.",
   "conversation.keyChanged":
-    "The keys of {handle} have changed: a new device, or somebody in between. Nothing is sent until you have made sure that it is them.",
+    "The keys of {handle} have changed: a new account under the old handle, or somebody in between. Nothing is sent. Ask them some other way; if it is them, remove them and add them again.",
 
   "line.you": "You:",
   "line.them": "{handle}:",

@@ -1,5 +1,5 @@
 /** What the preview shows: one named state of the app each. */
-import type { BuddyView, CallView, LineView, SessionView } from "../../../protocol/ipc-schema.ts";
+import type { BuddyView, CallView, LineView, SessionView } from "../../protocol/ipc-schema.ts";
 
 type UserId = BuddyView["userId"];
 type CallId = Extract<LineView, { kind: "call" }>["callId"];
@@ -55,7 +55,6 @@ const BOB = buddy(1, "bob", {
   lastActivityAt: minutes(1),
   lastLine: "Perfect. Half past seven?",
 });
-export const bobId = BOB.userId;
 
 const BUDDIES: readonly BuddyView[] = [
   BOB,

@@ -1,5 +1,5 @@
 /**
- * Takes pictures of every scene: `node test/support/renderer-preview/look.mjs [scene...]` after building the preview.
+ * Takes pictures of every scene: `node test/preview/look.mjs [scene...]` after building the preview.
  * They go to out/renderer-preview-pictures. Serves with the app's own Content-Security-Policy and prints what it refuses.
  */
 import { mkdir, readFile } from "node:fs/promises";
@@ -7,8 +7,8 @@ import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { chromium } from "playwright-core";
 
-const root = join(import.meta.dirname, "../../../out");
-const scheme = await readFile(join(import.meta.dirname, "../../../main/shell/app-scheme.ts"), "utf8");
+const root = join(import.meta.dirname, "../../out");
+const scheme = await readFile(join(import.meta.dirname, "../../main/shell/app-scheme.ts"), "utf8");
 const [, list = ""] = /CONTENT_SECURITY_POLICY = \[([^\]]*)\]/.exec(scheme) ?? [];
 const policy = [...list.matchAll(/"(.*)",/g)].map(([, directive]) => directive).join("; ");
 /** @type {Record<string, string>} */

@@ -1,7 +1,7 @@
 /** A fake bridge, to look at the window without the app behind it. A test double: no product code imports it. */
-import { KithError } from "../../../protocol/errors.ts";
-import type { IpcMethods, IpcPush, IpcPushes, KithBridge, LineView } from "../../../protocol/ipc-schema.ts";
-import type { Handlers } from "../../../protocol/rpc.ts";
+import { KithError } from "../../protocol/errors.ts";
+import type { IpcMethods, IpcPush, IpcPushes, KithBridge, LineView } from "../../protocol/ipc-schema.ts";
+import type { Handlers } from "../../protocol/rpc.ts";
 import { SCENES, type Scene } from "./scenes.ts";
 
 const scene: Scene | undefined = SCENES[location.hash.slice(1)];
@@ -73,4 +73,4 @@ const kith: KithBridge = {
 };
 Object.assign(window, { kith, push });
 
-await import("../../../renderer/index.tsx");
+await import("../../renderer/index.tsx");

@@ -1,8 +1,0 @@
-/** The real renderer with a fake bridge, to look at: `npx vite build -c test/support/renderer-preview/vite.config.ts`. */
-import { mergeConfig } from "vite";
-import renderer from "../../../renderer/vite.config.ts";
-
-export default mergeConfig(renderer, {
-  root: import.meta.dirname,
-  build: { outDir: "../../../out/renderer-preview" },
-});
