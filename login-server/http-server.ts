@@ -46,11 +46,21 @@ export function route<I extends z.ZodType, O extends z.ZodType>(
 const REQUEST_TIMEOUT_MS = 15_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const MAX_HEADER_BYTES = 8 * 1024;
+/**
+ * Longer than a slow client stretches a password for between two requests of one sign-in:
+ * Node's own 5 s would close the connection just as the second one is written to it.
+ */
+const KEEP_ALIVE_MS = 60_000;
 
 /** An HTTP server that does not listen yet. */
 export function httpServer(routes: readonly Route[], log: Logger): Server {
   return createServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES },
+    {
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
     (request, response) => {
       void respond(routes, request, response, log);
     },

@@ -292,7 +292,7 @@ export interface TestSupernode {
 }
 
 export function newSupernode(port: number, host = "127.0.0.1"): TestSupernode {
-  return { sign: nacl.sign.keyPair(), tlsFingerprint: randomBytes(32), host, port };
+  return { sign: nacl.sign.keyPair(), tlsFingerprint: new Uint8Array(randomBytes(32)), host, port };
 }
 
 export async function enrolmentBody(url: string, supernode: TestSupernode, token: string) {

@@ -18,6 +18,14 @@ export class TestClock {
 
 export const DAY_MS = 24 * 3_600_000;
 
+export function makeFolder(): string {
+  return mkdtempSync(join(tmpdir(), "kith-login-"));
+}
+
+export function removeFolder(path: string): void {
+  rmSync(path, { recursive: true, force: true });
+}
+
 /** To be called once in a test file. */
 export function loginServers() {
   const servers = new Set<LoginServer>();
@@ -29,12 +37,12 @@ export function loginServers() {
     clients.clear();
     for (const server of servers) await server.close();
     servers.clear();
-    for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+    for (const folder of folders) removeFolder(folder);
     folders.clear();
   });
 
   const folder = (): string => {
-    const path = mkdtempSync(join(tmpdir(), "kith-login-"));
+    const path = makeFolder();
     folders.add(path);
     return path;
   };
