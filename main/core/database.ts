@@ -4,7 +4,7 @@
  */
 
 import { join } from "node:path";
-import { Kysely, SqliteDialect } from "kysely";
+import { Kysely, type SqliteDatabase, SqliteDialect } from "kysely";
 import Database from "libsql";
 import { KithError } from "../../protocol/errors.ts";
 import type { Db, ProfileDatabase } from "./database-schema.ts";
@@ -33,7 +33,21 @@ export function openDatabase(folder: string, key: Uint8Array): Db {
     database?.close();
     throw refusal(error, folder, path);
   }
-  return new Kysely<ProfileDatabase>({ dialect: new SqliteDialect({ database }) });
+  return new Kysely<ProfileDatabase>({ dialect: new SqliteDialect({ database: foldingAtClose(database) }) });
+}
+
+/**
+ * libsql keeps a closed connection until its statements are garbage-collected, so that SQLite
+ * itself does not fold the write-ahead log into the file; a backup would then miss what is in it.
+ */
+function foldingAtClose(database: Database.Database): SqliteDatabase {
+  return {
+    prepare: (sql) => database.prepare(sql),
+    close: () => {
+      database.pragma("wal_checkpoint(TRUNCATE)");
+      database.close();
+    },
+  };
 }
 
 function prepare(database: Database.Database, path: string): void {

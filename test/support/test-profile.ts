@@ -1,0 +1,36 @@
+/** A profile's database on a folder of its own, for tests of what is kept there. */
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openDatabase } from "../../main/core/database.ts";
+import type { Db } from "../../main/core/database-schema.ts";
+
+export interface TestProfile {
+  readonly folder: string;
+  readonly key: Uint8Array;
+  readonly db: Db;
+  /** Closes the database and opens it anew, as a restart does. */
+  reopened(): Promise<TestProfile>;
+  remove(): Promise<void>;
+}
+
+export function testProfile(
+  folder = mkdtempSync(join(tmpdir(), "kith-profile-")),
+  key: Uint8Array = new Uint8Array(randomBytes(32)),
+): TestProfile {
+  const db = openDatabase(folder, key);
+  return {
+    folder,
+    key,
+    db,
+    reopened: async () => {
+      await db.destroy();
+      return testProfile(folder, key);
+    },
+    remove: async () => {
+      await db.destroy();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
