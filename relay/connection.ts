@@ -33,6 +33,7 @@ export class Connection {
   #gate: RequestGate;
   #isChallengeSpent = false;
   #backlogBytes = 0;
+  #isGivenUp = false;
 
   /** @param now the wall clock, by which certificates expire */
   constructor(socket: Socket, endpoints: Endpoints, limits: RelayLimits, now: () => number) {
@@ -115,7 +116,11 @@ export class Connection {
   #queued(data: unknown): void {
     if (typeof data === "string" || data instanceof Uint8Array) this.#backlogBytes += data.length;
     const limit = this.phase.kind === "link" ? this.#limits.linkBacklogBytes : this.#limits.nodeBacklogBytes;
-    if (this.#backlogBytes > limit) this.socket.disconnect(true);
+    if (this.#backlogBytes <= limit || this.#isGivenUp) return;
+    this.#isGivenUp = true;
+    // A farewell would only join the queue.
+    this.socket.conn.close(true);
+    this.socket.request.socket.destroy();
   }
 
   #nodeGate(): RequestGate {

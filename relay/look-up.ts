@@ -12,6 +12,7 @@ import { isSaidToBeThere, type LeaseRecord } from "./record-store.ts";
 import type { RelayTimes } from "./relay-times.ts";
 import { trustRecord } from "./trusted-record.ts";
 import { WatchedUser } from "./watched-user.ts";
+import { withinMs } from "./within.ts";
 
 /** That a user is unknown is believed of two holders, since one may have just lost or hidden the record. */
 const ANSWERS_FOR_NOTHING = 2;
@@ -47,7 +48,7 @@ export class LookUp {
       for (const record of records) user.learn(record);
       const presence = await settled();
       if (!this.#hasPerhapsMoved(records, presence)) return presence;
-      for (const record of await this.#find(userId, holders).catch(() => [])) user.learn(record);
+      await this.#askAll(userId, holders, (record) => user.learn(record));
       return await settled();
     } finally {
       user.close();
@@ -102,6 +103,19 @@ export class LookUp {
     });
   }
 
+  /** Whoever answers within presenceSettleMs is heard. */
+  async #askAll(userId: UserId, holders: readonly SupernodeId[], learn: (record: LeaseRecord) => void): Promise<void> {
+    const answers = holders.map((holder) =>
+      this.#ask(holder, userId).then(
+        (records) => {
+          for (const record of records) learn(record);
+        },
+        () => undefined,
+      ),
+    );
+    await withinMs(this.#parts.times.presenceSettleMs, Promise.all(answers));
+  }
+
   /** All records of an answer hold, or the answer does not. */
   async #ask(holder: SupernodeId, userId: UserId): Promise<LeaseRecord[]> {
     const { records } = await this.#parts.peers.call(holder, "find", { userId });
@@ -115,19 +129,17 @@ export class LookUp {
 
   async #settled(user: WatchedUser, listen: (listener: () => void) => void): Promise<UserPresence> {
     if (!user.presence()) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, this.#parts.times.presenceSettleMs);
+      const heard = new Promise<void>((resolve) => {
         listen(() => {
-          if (!user.presence()) return;
-          clearTimeout(timer);
-          resolve();
+          if (user.presence()) resolve();
         });
       });
+      await withinMs(this.#parts.times.presenceSettleMs, heard);
     }
     return user.presenceByNow();
   }
 
-  /** The holder says that a device is there, its home says otherwise: another holder may know where it went. */
+  /** The holder says that a device is there, its home says otherwise: the other holders may know where it went. */
   #hasPerhapsMoved(records: readonly LeaseRecord[], { devices }: UserPresence): boolean {
     const now = this.#parts.anchor.now();
     return devices.every(({ state }) => state !== "online") && records.some((record) => isSaidToBeThere(record, now));

@@ -18,9 +18,10 @@ export function devicePresence(record: LeaseRecord, liveness: Liveness, now: num
     case "gone":
       return shown(record, "gone", Math.min(now, Math.max(record.lastSeenAt, liveness.lastSeenAt)));
     case "asking":
+      // Not even a holder that says `gone` is believed before the home has had its say.
+      return null;
     case "unreachable":
-      if (!isSaidToBeThere(record, now)) return shown(record, "gone", record.lastSeenAt);
-      return liveness.kind === "asking" ? null : shown(record, "unknown", record.lastSeenAt);
+      return shown(record, isSaidToBeThere(record, now) ? "unknown" : "gone", record.lastSeenAt);
   }
 }
 

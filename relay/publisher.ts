@@ -12,6 +12,7 @@ import type { Membership } from "./membership-source.ts";
 import type { Peers } from "./peers.ts";
 import { ownCopy } from "./record-store.ts";
 import type { RelayTimes } from "./relay-times.ts";
+import { withinMs } from "./within.ts";
 
 export interface PublisherParts {
   readonly membership: Membership;
@@ -192,16 +193,4 @@ function rethrowStale(error: unknown): void {
 
 function hasCode(error: unknown, code: KithError["code"]): boolean {
   return error instanceof KithError && error.code === code;
-}
-
-async function withinMs(timeoutMs: number, work: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
-  });
-  try {
-    await Promise.race([work, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -7,6 +7,7 @@ import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import { decodeSupernodeList } from "../../protocol/supernode-list.ts";
 import { type Supernode, type SupernodeOptions, startSupernode } from "../../relay/supernode.ts";
+import { type RelayProcess, readiness, startRelayProcess } from "./relay-process.ts";
 import { TestAuthority } from "./test-identities.ts";
 import { until } from "./until.ts";
 
@@ -15,11 +16,20 @@ export interface TestSupernode extends Supernode {
   readonly dataFolder: string;
 }
 
+/** A supernode in a process of its own. */
+export interface ForkedSupernode {
+  readonly supernodeId: SupernodeId;
+  readonly certificate: SupernodeCertificate;
+  readonly process: RelayProcess;
+  kill(signal: NodeJS.Signals): void;
+}
+
 export class TestNetwork {
   readonly loginServer: LoginServer;
   readonly authority: TestAuthority;
   readonly supernodes: TestSupernode[] = [];
   readonly #folders: string[];
+  readonly #forked: ForkedSupernode[] = [];
 
   private constructor(loginServer: LoginServer, authority: TestAuthority, folders: string[]) {
     this.loginServer = loginServer;
@@ -66,9 +76,21 @@ export class TestNetwork {
     return added;
   }
 
-  /** Waits until every supernode has seen all the others in the list. */
+  async addProcess(args: readonly string[] = []): Promise<ForkedSupernode> {
+    const { dataFolder, loginServer, enrolmentToken } = this.options();
+    const network = ["--login-server", loginServer, "--enrolment-token", enrolmentToken];
+    const relay = await startRelayProcess(["--data", dataFolder, ...network, ...args]);
+    const { supernodeId } = await readiness(relay);
+    const certificate = await this.certificateOf(supernodeId);
+    const kill = (signal: NodeJS.Signals) => void relay.child.kill(signal);
+    const forked = { supernodeId, certificate, process: relay, kill };
+    this.#forked.push(forked);
+    return forked;
+  }
+
+  /** Waits until every supernode in this process has seen all the others in the list. */
   async acquainted(): Promise<void> {
-    const ids = this.supernodes.map((supernode) => supernode.supernodeId);
+    const ids = [...this.supernodes, ...this.#forked].map((supernode) => supernode.supernodeId);
     await until(() => this.supernodes.every((one) => ids.every((id) => one.members().includes(id))));
   }
 
@@ -90,6 +112,8 @@ export class TestNetwork {
   }
 
   async close(): Promise<void> {
+    for (const { kill } of this.#forked) kill("SIGKILL");
+    await Promise.all(this.#forked.map(({ process }) => process.ended));
     await Promise.all(this.supernodes.map((supernode) => supernode.close()));
     await this.loginServer.close();
     for (const folder of this.#folders) rmSync(folder, { recursive: true, force: true });

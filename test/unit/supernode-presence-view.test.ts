@@ -28,13 +28,13 @@ describe("what is shown of a device", () => {
 
   it("is not shown before the home has been heard", () => {
     expect(devicePresence(record(), ASKING, NOW + 1_000)).toBeNull();
+    expect(devicePresence(record({ gone: true }), ASKING, NOW + 1_000)).toBeNull();
   });
 
   it("is unknown when the home does not answer, unless the record says that it is gone", () => {
     expect(devicePresence(record(), UNREACHABLE, NOW + 1_000)).toMatchObject({ state: "unknown" });
     const gone = record({ gone: true, lastSeenAt: NOW + 300 });
     expect(devicePresence(gone, UNREACHABLE, NOW + 1_000)).toMatchObject({ state: "gone", lastSeenAt: NOW + 300 });
-    expect(devicePresence(gone, ASKING, NOW + 1_000)).toMatchObject({ state: "gone" });
   });
 
   it("is gone once the lease has lapsed and the home is silent", () => {
