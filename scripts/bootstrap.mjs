@@ -25,14 +25,13 @@ if (!COMMANDS.includes(command)) {
 }
 
 if (!dependenciesAreInstalled()) await installDependencies();
-const file = await bundle(command);
-process.setSourceMapsEnabled(true);
-process.argv.splice(1, process.argv.length, file, ...args);
 try {
+  const file = await bundle(command);
+  process.setSourceMapsEnabled(true);
+  process.argv.splice(1, process.argv.length, file, ...args);
   await import(pathToFileURL(file).href);
 } catch (error) {
-  // A Failure (scripts/failure.ts) is meant for a person: its sentence is enough.
-  fail(error instanceof Error && error.name !== "Failure" ? (error.stack ?? error.message) : messageOf(error));
+  fail(wordsFor(error));
 }
 
 /**
@@ -104,9 +103,15 @@ async function bundle(name) {
   return join(root, "out", "scripts", `${name}.mjs`);
 }
 
-/** @param {unknown} error */
-function messageOf(error) {
-  return error instanceof Error ? error.message : String(error);
+/**
+ * A Failure (scripts/failure.ts) and what the system refuses (no permission, no space) are for
+ * a person: the sentence is enough. Anything else is a defect of ours and needs its stack.
+ *
+ * @param {unknown} error
+ */
+function wordsFor(error) {
+  if (!(error instanceof Error)) return String(error);
+  return error.name === "Failure" || "syscall" in error ? error.message : (error.stack ?? error.message);
 }
 
 /**

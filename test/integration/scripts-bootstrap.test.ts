@@ -96,6 +96,11 @@ describe("the way into every command", () => {
     expect(result.stderr).not.toBe("");
   });
 
+  it("says in one line that it cannot write", async () => {
+    await writeFile(join(clone, "out"), "a file where the folder belongs");
+    expect((await bootstrap("build")).stderr).toMatch(/(^|\n)E\w+: .*\bout\b.*\n$/);
+  });
+
   it("prints a failure that is meant for a person as its sentence, and a defect with its stack", async () => {
     const failing = (name: string) => `class E extends Error { name = "${name}" } throw new E("The disk is full.");`;
     await writeFile(join(clone, "scripts", "build.ts"), failing("Failure"));
