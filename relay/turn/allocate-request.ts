@@ -61,7 +61,7 @@ function readWishes(message: StunMessage, canForbidFragments: boolean): Wishes |
 
   const evenPort = message.value(Attribute.evenPort);
   const requested = familyAttribute(message, Attribute.requestedAddressFamily);
-  const additional = familyAttribute(message, Attribute.additionalAddressFamily);
+  const additional = additionalFamily(message);
   if (evenPort !== null && evenPort.length !== 1) return failure(400, "bad-request");
   const reserveNext = ((evenPort?.[0] ?? 0) & RESERVE_NEXT_PORT) !== 0;
   if (message.has(Attribute.reservationToken)) {
@@ -82,6 +82,11 @@ function readWishes(message: StunMessage, canForbidFragments: boolean): Wishes |
     evenPort: evenPort !== null,
     lifetimeS: grantedLifetimeS(lifetime),
   };
+}
+
+function additionalFamily(message: StunMessage): ReturnType<typeof familyAttribute> {
+  const family = familyAttribute(message, Attribute.additionalAddressFamily);
+  return family === "absent" ? familyAttribute(message, Attribute.draftAdditionalAddressFamily) : family;
 }
 
 /** ADDRESS-ERROR-CODE (RFC 8656 §18.12). */

@@ -1,7 +1,6 @@
 /** Requests on an allocation that exists: Refresh, CreatePermission and ChannelBind (RFC 8656 §8.2, §10.2, §12.2). */
 import { grantedLifetimeS } from "./allocate-request.ts";
-import type { Allocation } from "./allocation.ts";
-import { isChannelNumber } from "./relaying.ts";
+import { type Allocation, FIRST_CHANNEL, LAST_CHANNEL, LAST_OLD_CHANNEL } from "./allocation.ts";
 import { readXorAddress } from "./stun-address.ts";
 import { Attribute } from "./stun-attributes.ts";
 import type { StunMessage } from "./stun-message.ts";
@@ -68,7 +67,7 @@ export function channelBind(request: TurnRequest, services: TurnServices): TurnA
   const number = channel.readUInt16BE(0);
   const peer = readPeer(message, peerIndex);
   if (!(peer instanceof TransportAddress)) return peer;
-  if (!isChannelNumber(number) || allocation.hasChannelConflict(number, peer, nowMs)) {
+  if (!isChannelNumber(number, request) || allocation.hasChannelConflict(number, peer, nowMs)) {
     return failure(400, "bad-request");
   }
   if (!hasFamilyOf(allocation, peer)) return failure(443, "family-mismatch");
@@ -85,6 +84,12 @@ function readPeer(message: StunMessage, index: number): TransportAddress | TurnA
   const fault = readXorAddress(message, index, peer);
   if (fault === null) return peer;
   return fault === "malformed" ? failure(400, "bad-request") : failure(403, "peer-forbidden");
+}
+
+/** A client that signs in the way before RFC 8489 counts channels in the way before RFC 8656, as coturn's tools do. */
+function isChannelNumber(number: number, { asker }: TurnRequest): boolean {
+  const last = asker.seal.integrity === "sha256" ? LAST_CHANNEL : LAST_OLD_CHANNEL;
+  return number >= FIRST_CHANNEL && number <= last;
 }
 
 function hasFamilyOf(allocation: Allocation, peer: TransportAddress): boolean {

@@ -19,6 +19,8 @@ export const CHANNEL_MS = 600_000;
 /** RFC 8656 §12: the numbers that a client may bind. */
 export const FIRST_CHANNEL = 0x4000;
 export const LAST_CHANNEL = 0x4fff;
+/** RFC 5766 §11 had more of them. */
+export const LAST_OLD_CHANNEL = 0x7fff;
 
 /** A client needs one for each remote candidate; these bound what a hostile one can make the server remember. */
 export const MAX_PERMISSIONS = 64;

@@ -3,7 +3,7 @@
  * for a packet that stays within its buffer, and every rule is checked in the order of its
  * price, permission first.
  */
-import { type Allocation, FIRST_CHANNEL, LAST_CHANNEL } from "./allocation.ts";
+import type { Allocation } from "./allocation.ts";
 import type { PeerPolicy } from "./peer-policy.ts";
 import type { RelayPorts } from "./relay-ports.ts";
 import type { QuotaAccount } from "./relay-quota.ts";
@@ -55,7 +55,7 @@ export class Relaying {
     // Over UDP there may be padding after the data (§12.5); less than the header says is no message.
     if (dataEnd > end) return "malformed";
     const now = this.#parts.now();
-    const channel = isChannelNumber(number) ? allocation.channelByNumber(number, now) : null;
+    const channel = allocation.channelByNumber(number, now);
     if (channel === null) return "no-channel";
     const other = this.#parts.ports.ownerOf(channel.peer);
     if (channel.onlyWhileRelayed && other === null) return "peer-forbidden";
@@ -201,10 +201,6 @@ export class Relaying {
     }
     this.#nextId += TRANSACTION_ID_BYTES;
   }
-}
-
-export function isChannelNumber(number: number): boolean {
-  return number >= FIRST_CHANNEL && number <= LAST_CHANNEL;
 }
 
 /** Charges all accounts that the packet belongs to, or none. @returns which limit refuses it, or null */

@@ -6,7 +6,7 @@
  */
 import type { Socket } from "node:net";
 import type { Allocation } from "./allocation.ts";
-import { CHANNEL_HEADER_BYTES, isChannelNumber } from "./relaying.ts";
+import { CHANNEL_HEADER_BYTES } from "./relaying.ts";
 import { STUN_HEADER_BYTES } from "./stun-message.ts";
 import type { TransportAddress } from "./transport-address.ts";
 import type { TurnClient } from "./turn-client.ts";
@@ -128,6 +128,5 @@ function messageLength(bytes: Buffer, offset: number): number | "too-early" | "n
   if (bytes.length - offset < CHANNEL_HEADER_BYTES) return "too-early";
   const length = bytes.readUInt16BE(offset + 2);
   if (kind === 0) return length % 4 === 0 ? STUN_HEADER_BYTES + length : "no-message";
-  if (!isChannelNumber(bytes.readUInt16BE(offset))) return "no-message";
   return CHANNEL_HEADER_BYTES + ((length + 3) & ~3);
 }

@@ -39,6 +39,8 @@ export const Attribute = {
   addressErrorCode: 0x8001,
   passwordAlgorithms: 0x8002,
   fingerprint: 0x8028,
+  /** ADDITIONAL-ADDRESS-FAMILY in the drafts before RFC 8656; coturn's tools still send it. */
+  draftAdditionalAddressFamily: 0x8032,
 } as const;
 
 /** Attributes from here up may be ignored when unknown (RFC 8489 §14: comprehension-optional). */

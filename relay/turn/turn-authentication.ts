@@ -22,6 +22,8 @@ export interface AuthenticationOptions {
   readonly realm: string;
   /** The first is the one in use; the others are still taken, so that a secret can be changed. */
   readonly secrets: readonly string[];
+  /** A credential that claims to last longer is refused. */
+  readonly maxCredentialSeconds: number;
   /** From this age on a nonce is answered with 438, at most an hour. */
   readonly nonceLifetimeMs: number;
 }
@@ -95,7 +97,7 @@ export class Authenticator {
   #accountOf(username: string, client: TurnClient, wallMs: number): Account | null {
     const owner = client.allocation?.owner;
     if (owner?.username === username) return { userId: owner.userId, passwords: [owner.password] };
-    const userId = userOfCredential(username, wallMs);
+    const userId = userOfCredential(username, wallMs, this.#options.maxCredentialSeconds);
     if (userId === null) return null;
     return { userId, passwords: this.#options.secrets.map((secret) => turnPassword(secret, username)) };
   }

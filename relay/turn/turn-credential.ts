@@ -39,13 +39,18 @@ export function turnPassword(secret: string, username: string): string {
 
 /**
  * The user that a username names. Says nothing about the password.
+ * @param maxSeconds how long credentials last where they are issued
  * @returns null if it is malformed, has expired, or claims to last longer than credentials do
  */
-export function userOfCredential(username: string, nowMs: number): string | null {
+export function userOfCredential(
+  username: string,
+  nowMs: number,
+  maxSeconds: number = MAX_CREDENTIAL_SECONDS,
+): string | null {
   const parts = /^(\d{1,11}):([\x21-\x7e]{1,64})$/.exec(username);
   const [, expiry, userId] = parts ?? [];
   if (expiry === undefined || userId === undefined) return null;
   const secondsLeft = Number(expiry) - nowMs / 1_000;
-  if (secondsLeft <= 0 || secondsLeft > MAX_CREDENTIAL_SECONDS + MAX_CLOCK_SKEW_SECONDS) return null;
+  if (secondsLeft <= 0 || secondsLeft > maxSeconds + MAX_CLOCK_SKEW_SECONDS) return null;
   return userId;
 }

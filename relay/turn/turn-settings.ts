@@ -9,6 +9,7 @@ import type { RequestLimits } from "./stun-requests.ts";
 import { type AddressFamily, TransportAddress } from "./transport-address.ts";
 import { type AuthenticationOptions, MAX_REALM_BYTES } from "./turn-authentication.ts";
 import type { TurnClock } from "./turn-clock.ts";
+import { MAX_CREDENTIAL_SECONDS } from "./turn-credential.ts";
 
 export interface TurnServerOptions {
   /** Where to listen for UDP; port 0 for any. A wildcard address works, but on a machine of several addresses of one
@@ -23,6 +24,8 @@ export interface TurnServerOptions {
   readonly realm: string;
   /** The first is the one in use; further ones are still taken, so that a secret can be changed. */
   readonly secrets: readonly string[];
+  /** An hour if left out. More is for other issuers of credentials: coturn's tools sign for a day. */
+  readonly maxCredentialSeconds?: number | undefined;
   readonly quotas?: Partial<QuotaRules> | undefined;
   readonly requestLimits?: Partial<RequestLimits> | undefined;
   readonly streamLimits?: Partial<StreamLimits> | undefined;
@@ -102,6 +105,7 @@ export function readTurnSettings(options: TurnServerOptions): TurnSettings {
     authentication: {
       realm: options.realm,
       secrets: options.secrets,
+      maxCredentialSeconds: options.maxCredentialSeconds ?? MAX_CREDENTIAL_SECONDS,
       nonceLifetimeMs: Math.min(options.nonceLifetimeMs ?? DEFAULT_NONCE_LIFETIME_MS, MAX_NONCE_AGE_MS),
     },
     peers: {

@@ -112,15 +112,31 @@ describe("CreatePermission (RFC 8656 §10.2)", () => {
 });
 
 describe("ChannelBind (RFC 8656 §12.2)", () => {
-  it.each([0x3fff, 0x5000, 0x7fff, 0xffff, 0])("refuses channel number %i", (number) => {
-    const { client } = allocated();
-    expect(client.bind(number, PEER).code).toBe(400);
-  });
-
-  it.each([0x4000, 0x4fff])("takes channel number %i", (number) => {
-    const { client } = allocated();
-    expect(client.bind(number, PEER).code).toBe("success");
-  });
+  it.each([
+    [0, 400, 400],
+    [0x3fff, 400, 400],
+    [0x4000, "success", "success"],
+    [0x4fff, "success", "success"],
+    [0x5000, 400, "success"],
+    [0x7fff, 400, "success"],
+    [0x8000, 400, 400],
+    [0xffff, 400, 400],
+  ])(
+    "answers to channel number %i with %s, and to a client of the time before RFC 8489 with %s",
+    (number, code, old) => {
+      const turn = new MemoryTurn();
+      for (const [from, hash, expected] of [
+        ["198.41.7.7:1", "sha256", code],
+        ["198.41.7.7:2", null, old],
+      ] as const) {
+        const client = turn.client(from);
+        client.challenge();
+        client.hash = hash;
+        client.allocate();
+        expect(client.bind(number, PEER).code).toBe(expected);
+      }
+    },
+  );
 
   it("binds one number to one peer, ports counting, until it has expired", () => {
     const { turn, client } = allocated();
