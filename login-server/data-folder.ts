@@ -18,7 +18,7 @@ import { createNetworkKeys, type NetworkKeys, parseNetworkKeys } from "./network
 import type { Schema } from "./storage/schema.ts";
 import { openSqliteStorage, type Storage } from "./storage/sqlite-storage.ts";
 
-const KEYS_FILE = "network-keys.json";
+export const KEYS_FILE = "network-keys.json";
 const DATABASE_FILE = "login.db";
 
 export interface OpenData {

@@ -5,7 +5,7 @@ import { KithError } from "../protocol/errors.ts";
 import { engineCode } from "./storage/storage-fault.ts";
 
 /** A server that is just ending gets this long to let go. */
-const PATIENCE_MS = 2_000;
+const PATIENCE_MS = 1_000;
 
 /**
  * Takes the folder's lock: one of SQLite's on a file of its own, which the operating system

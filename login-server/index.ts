@@ -1,6 +1,8 @@
 /** The login server as a process: options in, one line out, signals handled. */
+import { join } from "node:path";
 import { pino } from "pino";
 import { KithError } from "../protocol/errors.ts";
+import { KEYS_FILE } from "./data-folder.ts";
 import { HELP, parseCommandLine } from "./options.ts";
 import { startLoginServer } from "./server.ts";
 
@@ -33,9 +35,17 @@ async function main(): Promise<void> {
   if (process.send) process.once("disconnect", stop);
   process.stdout.write(
     `Login server of ${options.name} at ${server.url}\n` +
-      `Network ${server.networkId}, registration ${options.registration}, data in ${options.data}\n`,
+      `Network ${server.networkId}, registration ${options.registration}, data in ${options.data}\n` +
+      (token === undefined ? `Supernodes enrol with the token in ${join(options.data, KEYS_FILE)}\n` : "") +
+      (isLoopback(options.listen)
+        ? ""
+        : "Other machines reach it by TLS only: put a proxy with a certificate before it\n"),
   );
   process.send?.({ kind: "ready", url: server.url, port: server.port, networkId: server.networkId });
+}
+
+function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
 }
 
 function fail(thrown: unknown): never {

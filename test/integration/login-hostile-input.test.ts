@@ -110,7 +110,7 @@ test("whatever is posted, the answer is a typed refusal or success, and the serv
         const answer = await post(server.url, path, JSON.stringify(body) ?? "undefined");
         if (answer.status !== 200) requireRefusal(answer);
       }),
-      { numRuns: 120 },
+      { numRuns: 60 },
     );
   }
   expect((await get(server.url, "/v1/network")).status).toBe(200);
@@ -222,7 +222,7 @@ test("whatever is called in a session, the answer is a typed refusal or success"
         if (!ok) expect(Object.keys(ERRORS)).toContain(error?.code);
         expect(error?.code).not.toBe("internal");
       }),
-      { numRuns: 80 },
+      { numRuns: 50 },
     );
   }
   expect(await session.call("syncBuddies", { since: 0 })).toMatchObject({ more: false });
@@ -258,7 +258,7 @@ test("frames that are not packets close their socket and nobody else's", async (
       hostile.socket.io.engine.write(typeof noise === "string" ? noise : Buffer.from(noise));
       await hostile.closed();
     }),
-    { numRuns: 30 },
+    { numRuns: 20 },
   );
   expect(await bystander.call("syncBuddies", { since: 0 })).toMatchObject({ more: false });
   bystander.close();
