@@ -21,7 +21,7 @@ interface Parts {
   readonly db: Db;
   readonly self: DeviceAddress;
   readonly keys: AccountKeys;
-  readonly buddies: BuddyList;
+  readonly buddies: Pick<BuddyList, "get">;
   readonly envelopes: Envelopes;
   readonly outbox: Outbox;
   readonly receipts: Receipts;

@@ -42,13 +42,18 @@ interface Lane {
 
 export class Courier {
   readonly #source: ConsignmentSource;
-  readonly #directory: DirectoryView;
-  readonly #attachment: Attachment;
+  readonly #directory: Pick<DirectoryView, "device" | "isOnline" | "online">;
+  readonly #attachment: Pick<Attachment, "home" | "request">;
   readonly #surroundings: Surroundings;
   readonly #lanes = new Map<string, Lane>();
   #stopped = false;
 
-  constructor(source: ConsignmentSource, directory: DirectoryView, attachment: Attachment, surroundings: Surroundings) {
+  constructor(
+    source: ConsignmentSource,
+    directory: Pick<DirectoryView, "device" | "isOnline" | "online">,
+    attachment: Pick<Attachment, "home" | "request">,
+    surroundings: Surroundings,
+  ) {
     this.#source = source;
     this.#directory = directory;
     this.#attachment = attachment;

@@ -44,7 +44,11 @@ function foldingAtClose(database: Database.Database): SqliteDatabase {
   return {
     prepare: (sql) => database.prepare(sql),
     close: () => {
-      database.pragma("wal_checkpoint(TRUNCATE)");
+      try {
+        database.pragma("wal_checkpoint(TRUNCATE)");
+      } catch {
+        // Something still reads: the log stays beside the file, as after a crash.
+      }
       database.close();
     },
   };

@@ -19,7 +19,7 @@ import type { VoiceMessages } from "./voice-messages.ts";
 interface Parts {
   readonly db: Db;
   readonly self: DeviceAddress;
-  readonly buddies: BuddyList;
+  readonly buddies: Pick<BuddyList, "isPending" | "decided" | "setProfileKey">;
   readonly envelopes: Envelopes;
   readonly seen: SeenEnvelopes;
   readonly conversations: Conversations;
