@@ -102,6 +102,7 @@ describe("the way into every command", () => {
   });
 
   it("prints a failure that is meant for a person as its sentence, and a defect with its stack", async () => {
+    await bootstrap("build");
     const failing = (name: string) => `class E extends Error { name = "${name}" } throw new E("The disk is full.");`;
     await writeFile(join(clone, "scripts", "build.ts"), failing("Failure"));
     expect(await bootstrap("build")).toMatchObject({ code: 1, stderr: "The disk is full.\n" });
