@@ -16,7 +16,7 @@ const POLL_GROWTH = 1.5;
 
 export interface ListedMembershipParts {
   readonly folder: DataFolder;
-  readonly loginServer: LoginServerClient;
+  readonly loginServer: Pick<LoginServerClient, "supernodeList">;
   readonly anchor: TrustAnchor;
   readonly random: () => number;
   readonly times: Pick<RelayTimes, "listPollMinMs" | "listPollMaxMs">;

@@ -41,13 +41,16 @@ export interface RelayProcess {
 export async function startRelayProcess(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<RelayProcess> {
   const child = fork(await bundle(), [...args], { silent: true, env: { ...process.env, ...env } });
   const printed = { stdout: "", stderr: "" };
-  child.stdout?.on("data", (chunk: Buffer) => {
-    printed.stdout += chunk.toString();
+  // Not the child's own "close": Node does not emit it once the channel has been disconnected.
+  const heard = (["stdout", "stderr"] as const).map((name) => {
+    const stream = child[name];
+    if (!stream) throw new Error(`no ${name} to listen to`);
+    stream.on("data", (chunk: Buffer) => {
+      printed[name] += chunk.toString();
+    });
+    return once(stream, "close");
   });
-  child.stderr?.on("data", (chunk: Buffer) => {
-    printed.stderr += chunk.toString();
-  });
-  const ended = once(child, "close").then(([code, signal]: unknown[]) => (code ?? signal) as number | string);
+  const ended = Promise.all([once(child, "exit"), ...heard]).then(([[code, signal]]) => code ?? signal);
   return { child, ended, output: () => printed };
 }
 

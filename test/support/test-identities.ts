@@ -19,6 +19,7 @@ import {
   userIdOf,
 } from "../../protocol/node-crypto.ts";
 import { signBody, statement } from "../../protocol/signed.ts";
+import { encodeSupernodeList, type SupernodeListDraft } from "../../protocol/supernode-list.ts";
 
 export interface TestDevice {
   readonly networkId: NetworkId;
@@ -83,6 +84,11 @@ export class TestAuthority {
       ),
       now: this.now,
     };
+  }
+
+  supernodeList(list: Omit<SupernodeListDraft, "networkId">): Uint8Array {
+    const body = encodeSupernodeList({ ...list, networkId: this.networkId });
+    return signBody(nodeSignatures, "supernodeList", body, this.#keys.secretKey);
   }
 
   supernodeCertificate(certificate: SupernodeCertificate): Uint8Array {

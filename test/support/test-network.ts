@@ -40,8 +40,9 @@ export class TestNetwork {
   /** @param count of supernodes, which know each other when this returns */
   static async start(count: number, options: Partial<SupernodeOptions> = {}): Promise<TestNetwork> {
     const dataFolder = mkdtempSync(join(tmpdir(), "kith-network-"));
-    const loginServer = await startLoginServer({ dataFolder });
-    const network = new TestNetwork(loginServer, TestAuthority.ofLoginServer(dataFolder), [dataFolder]);
+    const now = options.now ?? Date.now;
+    const loginServer = await startLoginServer({ dataFolder, now });
+    const network = new TestNetwork(loginServer, TestAuthority.ofLoginServer(dataFolder, now), [dataFolder]);
     for (let index = 0; index < count; index++) await network.add(options);
     await network.acquainted();
     return network;
