@@ -15,7 +15,7 @@ function refusalOf(args: readonly string[], environment = {}): string {
 
 describe("the command line of the supernode", () => {
   it("needs no more than a login server and a token", () => {
-    expect(parseCommandLine(NEEDED, {})).toEqual({
+    expect(parseCommandLine(NEEDED, {})).toMatchObject({
       kind: "run",
       options: {
         "login-server": "https://kith.example.org",

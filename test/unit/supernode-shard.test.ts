@@ -104,7 +104,11 @@ describe("a shard of the directory", () => {
     refused(leaseOf(device), other.certificate, "lease-refused");
     const seed = device.secretKey.subarray(0, 32);
     refused(leaseOf(device), authority.device({ seed }).certificate, "lease-refused");
-    refused(leaseOf(device), authority.device({ seed, deviceId: device.deviceId, expiresAt: NOW }).certificate, "certificate-expired");
+    refused(
+      leaseOf(device),
+      authority.device({ seed, deviceId: device.deviceId, expiresAt: NOW }).certificate,
+      "certificate-expired",
+    );
     refused(leaseOf(device), new TestAuthority(signingKeyPair(), () => NOW).device().certificate, "certificate-forged");
     expect(records.size).toBe(0);
   });
