@@ -34,7 +34,8 @@ export async function createNetworkKeys(): Promise<{ keys: NetworkKeys; text: st
     version: FORMAT_VERSION,
     networkSeed: randomBytes(SEED_BYTES).toString("base64"),
     opaqueSetup: opaque.server.createSetup(),
-    enrolmentToken: randomBytes(24).toString("base64url"),
+    // Hexadecimal: base64url may begin with a hyphen, which a command line takes for another option.
+    enrolmentToken: randomBytes(24).toString("hex"),
   };
   return { keys: keysOf(file), text: `${JSON.stringify(file, null, 2)}\n` };
 }
