@@ -61,7 +61,7 @@ export async function startLocalNetwork(data: DataFolder, supernodes: number): P
 async function startLoginServer(data: DataFolder, started: OwnedProcess[]) {
   const port = await freePort(data.settings.loginServerPort);
   const args = ["--data", data.in("login-server"), "--listen", HOST, "--port", String(port), "--name", "localhost"];
-  args.push("--registration", "open", "--enrolment-token", data.settings.enrolmentToken);
+  args.push("--registration", "open", `--enrolment-token=${data.settings.enrolmentToken}`);
   const process = await startServer(data, "login-server", "The login server", args, started);
   const ready = LoginServerReady.parse(await readiness(process, data.in("login-server.log")));
   data.settings.loginServerPort = ready.port;
@@ -77,7 +77,7 @@ async function startSupernode(
   const name = `supernode-${number}`;
   const port = await freePort(data.settings.supernodePorts[number - 1] ?? 0);
   const args = ["--data", data.in(name), "--login-server", loginServer, "--listen", HOST, "--host", HOST];
-  args.push("--enrolment-token", data.settings.enrolmentToken, "--port", String(port));
+  args.push(`--enrolment-token=${data.settings.enrolmentToken}`, "--port", String(port));
   const process = await startServer(data, name, `Supernode ${number}`, args, started, "relay");
   const ready = SupernodeReady.parse(await readiness(process, data.in(`${name}.log`)));
   return { process, host: HOST, port: ready.port };
