@@ -78,7 +78,9 @@ export async function ensureSystemPackages(runtimeFolder: string, env: NodeJS.Pr
   }
   const install = ["install", "-y", "--no-install-recommends", ...packages];
   if (!asRoot) {
-    throw new Failure(`Electron needs system packages that are missing. Type: sudo apt-get ${install.join(" ")}`);
+    throw new Failure(
+      `Electron needs system packages that are missing. Type: sudo apt-get update && sudo apt-get ${install.join(" ")}`,
+    );
   }
   const result = await step(`Installing ${packages.join(" ")} (apt-get)`, () => aptGet(install, env));
   const remaining = await findNeeds(runtimeFolder, env);
