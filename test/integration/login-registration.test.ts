@@ -63,7 +63,8 @@ test("serials grow with every certificate", async () => {
 test("a taken handle is refused at the start already, and the account stays its owner's", async () => {
   const { url } = await servers.start();
   const alice = await register(url, "alice");
-  await expect(register(url, "alice", "another password")).rejects.toThrow("handle-taken");
+  const start = await post(url, "/v1/register/start", { handle: "alice", request: "AAAA" });
+  expect([start.status, codeOf(start)]).toEqual([409, "handle-taken"]);
   expect((await login(url, "alice", alice.password)).sign.secretKey).toEqual(alice.sign.secretKey);
 });
 
@@ -146,6 +147,13 @@ describe("what is not proved is refused and leaves no account:", () => {
     expect(answer.status).toBeLessThan(500);
     expect(codeOf(await post(url, FINISH, body))).toBe("ok");
   });
+});
+
+test("accounts cannot be made past the limit by leaving out the start", async () => {
+  const { url } = await servers.start({ rates: { registration: { burst: 1, perSecond: 0.001 } } });
+  const { body } = await registrationBody(url, newUser("alice"));
+  expect(codeOf(await post(url, FINISH, body))).toBe("ok");
+  expect(codeOf(await post(url, FINISH, body))).toBe("rate-limited");
 });
 
 test("registering is limited per address, and the answer says for how long", async () => {
