@@ -168,7 +168,7 @@ test("killed at any moment and started again, it has everything that it had answ
 test("with a full disk it refuses what it cannot store, serves the rest, and has lost nothing afterwards", async () => {
   const folder = servers.folder();
   const quiet = ["--log-level", "silent"];
-  const { url } = await spawnLoginServer(argsFor(folder, ...quiet), { maxFileBlocks: 1_200 }).ready;
+  const { url } = await spawnLoginServer(argsFor(folder, ...quiet), { maxFileBlocks: 500 }).ready;
   const registered: TestUser[] = [];
   let refusal = "ok";
   for (let index = 0; refusal === "ok" && index < 400; index++) {

@@ -127,16 +127,18 @@ test("without a session nothing is answered but open", async () => {
 });
 
 test("a socket that does not open in time is closed", async () => {
-  const { url } = await servers.start({ attachTimeoutMs: 150 });
+  const { url } = await servers.start({ attachTimeoutMs: 1_000 });
   const idle = servers.connect(url);
   await idle.pushed("challenge");
-  await idle.closed(2_000);
+  await idle.closed();
 });
 
 test("a session that has opened is not closed by that time", async () => {
-  const { url } = await servers.start({ attachTimeoutMs: 400 });
-  const session = await servers.open(url, await register(url, "alice"));
-  await new Promise((resolve) => setTimeout(resolve, 600));
+  const { url, networkId } = await servers.start({ attachTimeoutMs: 1_000 });
+  const alice = await register(url, "alice");
+  const session = servers.connect(url);
+  await session.open(networkId, alice);
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
   expect(await session.call("syncBuddies", { since: 0 })).toMatchObject({ revision: 0 });
 });
 

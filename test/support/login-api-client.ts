@@ -1,4 +1,4 @@
-/** A small client of the login server's interface, written from docs/protocol.md alone: it shares no code with the app. */
+/** A small client of the login server's interface, written from docs/protocol.md: it shares no code with the app. */
 import { createHash, randomBytes } from "node:crypto";
 import * as opaque from "@serenity-kit/opaque";
 import { io, type Socket } from "socket.io-client";
@@ -8,6 +8,7 @@ import { concatBytes, fromHex, toHex, utf8 } from "../../protocol/bytes.ts";
 import { DeviceId, Handle, UserId } from "../../protocol/identifiers.ts";
 import { LOGIN_METHODS, LOGIN_PUSHES } from "../../protocol/login-api.ts";
 import { loginSocketOptions } from "../../protocol/login-socket.ts";
+import { nodeSignatures, type SigningKeyPair, signingKeyPair } from "../../protocol/node-crypto.ts";
 import { type Caller, caller } from "../../protocol/rpc.ts";
 
 type Pushes = typeof LOGIN_PUSHES;
@@ -30,7 +31,7 @@ export interface TestUser {
   readonly userId: UserId;
   readonly handle: Handle;
   readonly password: string;
-  readonly sign: nacl.SignKeyPair;
+  readonly sign: SigningKeyPair;
   readonly box: nacl.BoxKeyPair;
   readonly profileKey: Uint8Array;
   readonly deviceId: DeviceId;
@@ -71,7 +72,7 @@ export async function networkIdAt(url: string): Promise<string> {
 }
 
 export function signStatement(domain: string, parts: readonly Uint8Array[], secretKey: Uint8Array): Uint8Array {
-  return nacl.sign.detached(concatBytes([utf8(`${domain}\0`), ...parts]), secretKey);
+  return nodeSignatures.sign(concatBytes([utf8(`${domain}\0`), ...parts]), secretKey);
 }
 
 export function newDeviceId(): DeviceId {
@@ -87,7 +88,7 @@ function userIdOf(signKey: Uint8Array): UserId {
 
 /** A user with fresh keys who is nowhere registered yet. */
 export function newUser(name: string, password = `secret of ${name}`): Omit<TestUser, "certificate" | "exportKey"> {
-  const sign = nacl.sign.keyPair();
+  const sign = signingKeyPair();
   return {
     userId: userIdOf(sign.publicKey),
     handle: handle(name),
@@ -117,7 +118,7 @@ function openVault(vault: Uint8Array, exportKey: string) {
   );
   if (plain?.length !== VAULT_PLAIN_BYTES) throw new Error("the vault does not open");
   return {
-    sign: nacl.sign.keyPair.fromSeed(plain.subarray(0, 32)),
+    sign: signingKeyPair(plain.subarray(0, 32)),
     box: nacl.box.keyPair.fromSecretKey(plain.subarray(32, 64)),
     profileKey: plain.subarray(64),
   };
@@ -285,14 +286,14 @@ export class SessionClient {
 }
 
 export interface TestSupernode {
-  readonly sign: nacl.SignKeyPair;
+  readonly sign: SigningKeyPair;
   readonly tlsFingerprint: Uint8Array;
   readonly host: string;
   readonly port: number;
 }
 
 export function newSupernode(port: number, host = "127.0.0.1"): TestSupernode {
-  return { sign: nacl.sign.keyPair(), tlsFingerprint: new Uint8Array(randomBytes(32)), host, port };
+  return { sign: signingKeyPair(), tlsFingerprint: new Uint8Array(randomBytes(32)), host, port };
 }
 
 export async function enrolmentBody(url: string, supernode: TestSupernode, token: string) {
