@@ -12,6 +12,27 @@ import { method, Nothing } from "./rpc.ts";
 /** Both ends use the parser of wire-parser.ts; pinned-tls.ts has the options that connect. */
 export const SUPERNODE_SOCKET_PATH = "/v1/attach";
 
+/** STUN and TURN URLs of one supernode: each transport of each of its addresses, with room to spare. */
+export const MAX_RELAY_URLS = 16;
+/** RFC 7064 and RFC 7065 (section 3.1): no path, no user, and TURN's one parameter. */
+export const RelayUrl = z
+  .string()
+  .max(300)
+  .regex(/^(stun|turn|turns):(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(:\d{1,5})?(\?transport=(udp|tcp))?$/);
+
+/**
+ * Where a supernode relays calls, and the right to use that for a while. No URLs: it relays
+ * nothing. The credential is time-limited, so a client asks for another one before it expires.
+ */
+export const RelayCredentials = z.strictObject({
+  urls: z.array(RelayUrl).max(MAX_RELAY_URLS),
+  username: z.string().max(512),
+  credential: z.string().max(512),
+  /** ms since 1970 */
+  expiresAt: z.number().int().nonnegative(),
+});
+export type RelayCredentials = z.infer<typeof RelayCredentials>;
+
 /** Users or inboxes in one request to watch: the request then fits a frame. */
 export const MAX_WATCH_BATCH = 1_000;
 
@@ -53,6 +74,8 @@ export const NODE_METHODS = {
     z.strictObject({ home: SupernodeId, inbox: InboxId, envelope }),
     z.strictObject({ delivered: z.boolean() }),
   ),
+  /** For a call: where this supernode relays, and a credential of the asker's own. */
+  relayCredentials: method(Nothing, RelayCredentials),
   /** A normal exit: the device is gone now, not only when the socket closes. */
   detach: method(Nothing, Nothing),
 } as const;

@@ -2,7 +2,7 @@
 import { pino } from "pino";
 import { authority } from "../protocol/certificate.ts";
 import { KithError } from "../protocol/errors.ts";
-import { HELP, parseCommandLine } from "./options.ts";
+import { HELP, parseCommandLine, relayingOf } from "./options.ts";
 import { startSupernode } from "./supernode.ts";
 
 async function main(): Promise<void> {
@@ -20,6 +20,7 @@ async function main(): Promise<void> {
     listen: options.listen,
     host: options.host,
     port: options.port,
+    relaying: relayingOf(options),
     log,
   });
   const stop = () => {

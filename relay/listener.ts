@@ -1,30 +1,7 @@
-/**
- * The one TCP port of a supernode. The first byte of a connection says which protocol it
- * speaks: a TLS record begins with 0x16 (RFC 8446, section 5.1), a STUN message with 0x00
- * or 0x01 and TURN channel data with 0x40 to 0x4f (RFC 8656, section 12).
- */
-import type { Server as HttpsServer } from "node:https";
+/** The one TCP port of a supernode; first-byte.ts says which protocols can share it. */
 import net from "node:net";
 import { KithError } from "../protocol/errors.ts";
-
-/** One protocol on the shared port. */
-export interface StreamProtocol {
-  claims(firstByte: number): boolean;
-  /** Takes the connection over; its first byte is still to be read. */
-  take(socket: net.Socket): void;
-}
-
-const TLS_HANDSHAKE_RECORD = 0x16;
-
-/** Connections that begin with a TLS handshake go to this server, which need not listen itself. */
-export function tlsProtocol(server: HttpsServer): StreamProtocol {
-  return {
-    claims: (firstByte) => firstByte === TLS_HANDSHAKE_RECORD,
-    take: (socket) => {
-      server.emit("connection", socket);
-    },
-  };
-}
+import { type StreamProtocol, welcome } from "./first-byte.ts";
 
 export interface ListenerOptions {
   /** The address of the interface to listen on. */
@@ -76,21 +53,7 @@ export class Listener {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     socket.setNoDelay(true);
-    const silence = setTimeout(() => socket.destroy(), this.#firstByteTimeoutMs);
-    socket.once("close", () => clearTimeout(silence));
-    // A reset is no concern of ours; whoever takes the connection over sees it close.
-    socket.on("error", () => socket.destroy());
-    socket.once("data", (chunk: Buffer) => {
-      clearTimeout(silence);
-      const protocol = this.#protocols.find((candidate) => candidate.claims(chunk[0] ?? -1));
-      if (!protocol) {
-        socket.destroy();
-        return;
-      }
-      socket.pause();
-      socket.unshift(chunk);
-      protocol.take(socket);
-    });
+    welcome(socket, this.#protocols, this.#firstByteTimeoutMs);
   }
 }
 

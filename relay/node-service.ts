@@ -6,6 +6,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import type { UserPresence } from "../protocol/presence.ts";
 import type { TrustAnchor } from "../protocol/trust.ts";
 import type { Attachment, Attachments } from "./attachments.ts";
+import type { CallRelay } from "./call-relay.ts";
 import type { SessionHandlers } from "./endpoint.ts";
 import type { NODE_REQUESTS } from "./link-peer.ts";
 import type { LookUp } from "./look-up.ts";
@@ -22,6 +23,7 @@ export interface NodeServiceParts {
   readonly board: PresenceBoard;
   readonly lookUp: LookUp;
   readonly peers: Peers;
+  readonly relay: Pick<CallRelay, "credentialsFor">;
 }
 
 /** An answer must fit a frame, with its JSON and room to spare. */
@@ -31,7 +33,7 @@ const DEVICE_OVERHEAD_BYTES = 300;
 
 /** Errors: `lease-refused`, `lease-stale`, `signature-invalid`, `clock-skew`, `not-attached`, `supernode-unreachable`. */
 export function nodeHandlers(parts: NodeServiceParts): SessionHandlers<typeof NODE_REQUESTS, Attachment> {
-  const { self, anchor, attachments, publisher, board, lookUp, peers } = parts;
+  const { self, anchor, attachments, publisher, board, lookUp, peers, relay } = parts;
 
   function requireAttached(attachment: Attachment): void {
     if (!attachments.has(attachment)) throw new KithError("not-attached");
@@ -77,6 +79,11 @@ export function nodeHandlers(parts: NodeServiceParts): SessionHandlers<typeof NO
         // Whatever stood in the way, the device has not taken it, and the sender keeps it.
         return { delivered: false };
       }
+    },
+
+    relayCredentials(attachment) {
+      requireAttached(attachment);
+      return relay.credentialsFor(attachment.certificate.value.userId);
     },
 
     detach(attachment) {

@@ -4,8 +4,13 @@ import { type ParseArgsConfig, parseArgs } from "node:util";
 import { z } from "zod";
 import { HOST_PATTERN } from "../protocol/certificate.ts";
 import { KithError } from "../protocol/errors.ts";
+import { MAX_RELAY_URLS, RelayUrl } from "../protocol/supernode-api.ts";
+import type { RelayingChoice } from "./call-relay-options.ts";
+import { address, amount, list, portRange, wholeNumber } from "./option-values.ts";
+import { IpRange } from "./turn/ip-range.ts";
+import type { QuotaLimits } from "./turn/relay-quota.ts";
 
-export const HELP = `Kith supernode: attach point, directory shard and router of one network.
+export const HELP = `Kith supernode: attach point, directory shard, router and call relay of one network.
 
 Usage: npm run relay -- --login-server URL --enrolment-token TOKEN [options]
 
@@ -18,9 +23,29 @@ Usage: npm run relay -- --login-server URL --enrolment-token TOKEN [options]
   --port N                 TCP port (KITH_RELAY_PORT, default 0: the one of the last time, or any free one)
   --drain-seconds N        how long attached nodes get to go elsewhere at SIGTERM (KITH_RELAY_DRAIN_SECONDS, default 10)
   --log-level LEVEL        silent, error, warn, info or debug: JSON lines on stderr (KITH_RELAY_LOG_LEVEL, default info)
+
+Calls between people whose firewalls let nothing in are relayed, sealed end to end:
+
+  --relay on|off           (KITH_RELAY_RELAY, default on)
+  --udp-port N             (KITH_RELAY_UDP_PORT, default 0: the number of the TCP port)
+  --external-address IP    how peers see this machine, if --host does not say it; one per family, with a comma
+                           between (KITH_RELAY_EXTERNAL_ADDRESS)
+  --relay-port-range A-B   UDP ports that calls are relayed on (KITH_RELAY_RELAY_PORT_RANGE, default 49152-65535)
+  --allow-peer RANGE       private, loopback and other special addresses are refused as peers; these are not
+                           (KITH_RELAY_ALLOW_PEER, as 10.0.0.0/8,192.168.1.7)
+  --relay-calls N          relayed ends of calls at once (KITH_RELAY_RELAY_CALLS, default 2000)
+  --relay-mbit N           megabits a second in all, both directions together (KITH_RELAY_RELAY_MBIT, default 100)
+  --relay-month-gb N       gigabytes a calendar month in all, UTC (KITH_RELAY_RELAY_MONTH_GB, default no limit)
+  --relay-user-kbit N      kilobits a second for each user (KITH_RELAY_RELAY_USER_KBIT, default 2000)
+  --relay-user-month-gb N  gigabytes a month for each user (KITH_RELAY_RELAY_USER_MONTH_GB, default no limit)
+  --external-turn URL      another TURN server relays instead, such as coturn; several with a comma between
+                           (KITH_RELAY_EXTERNAL_TURN, as turn:turn.example.org?transport=udp)
+  --external-turn-secret S its static-auth-secret (KITH_RELAY_EXTERNAL_TURN_SECRET)
+
   --help                   this text
 
-Open the port in the firewall. The data folder is this supernode's identity: nobody else may read it.
+Open the ports in the firewall: TCP and UDP of --port, UDP of --relay-port-range. A byte relayed counts once,
+though the line carries it in and out. The data folder is this supernode's identity: nobody else may read it.
 `;
 
 const NAMES = [
@@ -32,14 +57,19 @@ const NAMES = [
   "port",
   "drain-seconds",
   "log-level",
+  "relay",
+  "udp-port",
+  "external-address",
+  "relay-port-range",
+  "allow-peer",
+  "relay-calls",
+  "relay-mbit",
+  "relay-month-gb",
+  "relay-user-kbit",
+  "relay-user-month-gb",
+  "external-turn",
+  "external-turn-secret",
 ] as const;
-
-const wholeNumber = (max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,5}$/, `a number from 0 to ${max} is needed`)
-    .transform(Number)
-    .refine((value) => value <= max, `a number from 0 to ${max} is needed`);
 
 const Options = z
   .object({
@@ -51,26 +81,76 @@ const Options = z
       .min(1, "the token to join with is needed")
       .max(256, "at most 256 characters"),
     data: z.string().min(1, "a folder is needed").default("relay-data"),
-    listen: z
-      .string()
-      .refine((text) => isIP(text) !== 0, "an IP address is needed, such as 127.0.0.1 or 0.0.0.0")
-      .default("127.0.0.1"),
+    listen: address("an IP address is needed, such as 127.0.0.1 or 0.0.0.0").default("127.0.0.1"),
     host: z.string().regex(HOST_PATTERN, "a host name or an IP address is needed").optional(),
     port: wholeNumber(65_535).default(0),
     "drain-seconds": wholeNumber(3_600).default(10),
     "log-level": z
       .enum(["silent", "error", "warn", "info", "debug"], "silent, error, warn, info or debug")
       .default("info"),
+    relay: z.enum(["on", "off"], "on or off").default("on"),
+    "udp-port": wholeNumber(65_535).default(0),
+    "external-address": list((item) => isIP(item) !== 0, "IP addresses are needed").default([]),
+    "relay-port-range": portRange().optional(),
+    "allow-peer": list((item) => IpRange.parse(item) !== null, "address ranges are needed, as 10.0.0.0/8").default([]),
+    "relay-calls": wholeNumber(1_000_000).optional(),
+    "relay-mbit": amount().optional(),
+    "relay-month-gb": amount().optional(),
+    "relay-user-kbit": amount().optional(),
+    "relay-user-month-gb": amount().optional(),
+    "external-turn": list((item) => RelayUrl.safeParse(item).success, "stun:, turn: or turns: URLs are needed")
+      .refine((urls) => urls.length <= MAX_RELAY_URLS, `at most ${MAX_RELAY_URLS} of them`)
+      .optional(),
+    "external-turn-secret": z.string().min(16, "at least 16 characters, drawn at random").optional(),
   })
   .transform((options) => ({ ...options, host: options.host ?? options.listen }))
+  .refine((options) => (options["external-turn"] === undefined) === (options["external-turn-secret"] === undefined), {
+    path: ["external-turn-secret"],
+    message: "the other TURN server's URL and its secret are needed, both or none",
+  })
   .refine(({ host }) => host !== "0.0.0.0" && host !== "::", {
     path: ["host"],
     message: "say how others reach this machine, since it listens on all its addresses",
   });
 
-export type CommandLine =
-  | { readonly kind: "help" }
-  | { readonly kind: "run"; readonly options: z.infer<typeof Options> };
+type Options = z.infer<typeof Options>;
+
+const KBIT_BYTES = 1_000 / 8;
+const MBIT_BYTES = 1_000_000 / 8;
+const GB_BYTES = 1_000_000_000;
+
+/** What the options say about relaying calls. */
+export function relayingOf(options: Options): RelayingChoice {
+  if (options.relay === "off") return { kind: "off" };
+  const { "external-turn": urls, "external-turn-secret": secret } = options;
+  if (urls !== undefined && secret !== undefined) return { kind: "external", turn: { urls, secret } };
+  const times = (value: number | undefined, unit: number) => (value === undefined ? undefined : value * unit);
+  return {
+    kind: "own",
+    options: {
+      udpPort: options["udp-port"],
+      externalAddresses: options["external-address"],
+      allowedPeers: options["allow-peer"],
+      ports: options["relay-port-range"] ?? null,
+      total: given({
+        allocations: options["relay-calls"],
+        bytesPerSecond: times(options["relay-mbit"], MBIT_BYTES),
+        bytesPerMonth: times(options["relay-month-gb"], GB_BYTES),
+      }),
+      perUser: given({
+        bytesPerSecond: times(options["relay-user-kbit"], KBIT_BYTES),
+        bytesPerMonth: times(options["relay-user-month-gb"], GB_BYTES),
+      }),
+    },
+  };
+}
+
+/** Without what is undefined, so that it does not replace a default. */
+function given(limits: Readonly<Record<string, number | undefined>>): Partial<QuotaLimits> {
+  return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
+}
+
+export type CommandLine = { readonly kind: "help" } | { readonly kind: "run"; readonly options: Options };
 
 /**
  * @param environment where each option may also stand, as KITH_RELAY_ and its name in capitals.

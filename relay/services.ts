@@ -4,6 +4,7 @@ import type { KithError } from "../protocol/errors.ts";
 import type { InboxId, UserId } from "../protocol/identifiers.ts";
 import type { TrustAnchor } from "../protocol/trust.ts";
 import { Attachments } from "./attachments.ts";
+import type { CallRelay } from "./call-relay.ts";
 import type { ConnectionPhase } from "./connection.ts";
 import { endpoint } from "./endpoint.ts";
 import { InboxSubscriptions } from "./inbox-subscriptions.ts";
@@ -31,6 +32,7 @@ export interface ServicesParts {
   readonly self: () => Member;
   readonly membership: Membership;
   readonly records: RecordStore;
+  readonly relay: Pick<CallRelay, "credentialsFor">;
   readonly times: RelayTimes;
   readonly limits: RelayLimits;
   readonly random: () => number;
@@ -79,10 +81,10 @@ export class Services {
       board: this.#board,
       lookUp,
       peers: this.#peers,
+      relay: parts.relay,
     });
     const opening = openingHandlers({ anchor, keys, self: parts.self, attachments: this.attachments, membership });
     this.socketServer = new SocketServer({
-      keys,
       self: parts.self,
       endpoints: {
         opening: endpoint(OPENING_METHODS, opening, onFault),

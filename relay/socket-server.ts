@@ -1,17 +1,16 @@
 /** The socket.io server of a supernode: one endpoint for ordinary nodes and for other supernodes. */
-import { createServer, type Server as HttpsServer } from "node:https";
+import { createServer } from "node:http";
 import { Server, type Socket } from "socket.io";
 import { LIMITS, PROTOCOL_VERSION } from "../protocol/limits.ts";
 import { SUPERNODE_SOCKET_PATH } from "../protocol/supernode-api.ts";
 import * as wireParser from "../protocol/wire-parser.ts";
 import { Connection, type ConnectionPhase, type Endpoints } from "./connection.ts";
+import { httpProtocol, type StreamProtocol } from "./first-byte.ts";
 import type { Member } from "./membership-source.ts";
 import type { RelayLimits } from "./relay-limits.ts";
 import type { RelayTimes } from "./relay-times.ts";
-import type { SupernodeKeys } from "./supernode-keys.ts";
 
 export interface SocketServerParts {
-  readonly keys: SupernodeKeys;
   readonly self: () => Member;
   readonly endpoints: Endpoints;
   readonly limits: RelayLimits;
@@ -22,8 +21,8 @@ export interface SocketServerParts {
 }
 
 export class SocketServer {
-  /** Does not listen itself: connections are handed to it. */
-  readonly https: HttpsServer;
+  /** Inside TLS: connections are handed to it. */
+  readonly protocol: StreamProtocol;
   readonly #parts: SocketServerParts;
   readonly #io: Server;
   readonly #connections = new Set<Connection>();
@@ -31,21 +30,17 @@ export class SocketServer {
   readonly #deadlines = new WeakMap<object, NodeJS.Timeout>();
 
   constructor(parts: SocketServerParts) {
-    const { keys, times } = parts;
+    const { times } = parts;
     this.#parts = parts;
-    this.https = createServer(
-      { key: keys.tlsKey, cert: keys.tlsCertificate, minVersion: "TLSv1.3", handshakeTimeout: times.attachTimeoutMs },
-      (_request, response) => response.writeHead(404).end(),
-    );
-    this.https.on("secureConnection", (socket) => {
+    const http = createServer((_request, response) => response.writeHead(404).end());
+    this.protocol = httpProtocol(http);
+    http.on("connection", (socket) => {
       const deadline = setTimeout(() => socket.destroy(), times.attachTimeoutMs);
       socket.once("close", () => clearTimeout(deadline));
       this.#deadlines.set(socket, deadline);
     });
-    this.https.on("upgrade", (_request, socket) => clearTimeout(this.#deadlines.get(socket)));
-    // TLS errors of a stranger's connection are the stranger's.
-    this.https.on("tlsClientError", (_error, socket) => socket.destroy());
-    this.#io = new Server(this.https, {
+    http.on("upgrade", (_request, socket) => clearTimeout(this.#deadlines.get(socket)));
+    this.#io = new Server(http, {
       path: SUPERNODE_SOCKET_PATH,
       transports: ["websocket"],
       parser: wireParser,

@@ -3,10 +3,13 @@ import { type Logger, pino } from "pino";
 import { KithError } from "../protocol/errors.ts";
 import type { SupernodeId } from "../protocol/identifiers.ts";
 import { trustAnchor } from "../protocol/trust.ts";
+import { openCallRelay } from "./call-relay.ts";
+import { DEFAULT_CALL_RELAY, type RelayingChoice } from "./call-relay-options.ts";
 import { DataFolder } from "./data-folder.ts";
 import { type EnrolmentParts, enrol, isDueForRenewal, keptCertificate, renew } from "./enrolment.ts";
+import { tlsProtocol } from "./first-byte.ts";
 import { ListedMembership } from "./listed-membership.ts";
-import { Listener, tlsProtocol } from "./listener.ts";
+import { Listener } from "./listener.ts";
 import { LoginServerClient } from "./login-server-client.ts";
 import { pinNetworkKey } from "./network-pin.ts";
 import { MapRecordStore } from "./record-store.ts";
@@ -14,6 +17,7 @@ import { RELAY_LIMITS, type RelayLimits } from "./relay-limits.ts";
 import { RELAY_TIMES, type RelayTimes } from "./relay-times.ts";
 import { Services } from "./services.ts";
 import { openSupernodeKeys } from "./supernode-keys.ts";
+import type { TurnStats } from "./turn/turn-server.ts";
 
 export interface SupernodeOptions {
   readonly dataFolder: string;
@@ -26,6 +30,8 @@ export interface SupernodeOptions {
   readonly host: string;
   /** 0 takes the port of the last time, or any free one. */
   readonly port: number;
+  /** Whether and how calls are relayed here; by default they are, with a small public machine's quotas. */
+  readonly relaying?: RelayingChoice;
   readonly log?: Logger;
   readonly now?: () => number;
   readonly random?: () => number;
@@ -41,6 +47,8 @@ export interface Supernode {
   attachedNodes(): number;
   /** The supernodes that it counts as members, itself included. */
   members(): SupernodeId[];
+  /** What the TURN server counts; null where none runs. */
+  relayed(): TurnStats | null;
   /** Tells the attached nodes to go elsewhere, waits until they have, at most this long, then closes. */
   drain(withinMs: number): Promise<void>;
   close(): Promise<void>;
@@ -67,6 +75,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   const {
     host,
     enrolmentToken: token,
+    relaying = { kind: "own", options: DEFAULT_CALL_RELAY },
     log = pino({ level: "silent" }),
     now = Date.now,
     random = Math.random,
@@ -82,6 +91,15 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
 
   const listener = await listen(options, times, keptCertificate(enrolment)?.value.port ?? 0);
   undo.push(() => listener.close());
+  const relay = await openCallRelay(relaying, {
+    folder,
+    listen: options.listen,
+    host,
+    tcpPort: listener.port,
+    now,
+    log,
+  });
+  undo.push(() => relay.close());
   let self = await enrol(enrolment, host, listener.port);
   const membership = await ListedMembership.open({ folder, loginServer, anchor, random, times, log }, self);
   undo.push(() => membership.close());
@@ -92,12 +110,14 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     self: () => self,
     membership,
     records,
+    relay,
     times,
     limits,
     random,
     log,
   });
-  listener.serve([tlsProtocol(services.socketServer.https)]);
+  const inTls = [services.socketServer.protocol, ...relay.protocols];
+  listener.serve([tlsProtocol(keys, inTls, times.attachTimeoutMs), ...relay.protocols]);
 
   const renewal = setInterval(() => {
     if (!isDueForRenewal(self, now())) return;
@@ -118,6 +138,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     clearInterval(renewal);
     await services.close();
     membership.close();
+    await relay.close();
     await listener.close();
     records.close();
     folder.close();
@@ -132,6 +153,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     host,
     port: listener.port,
     attachedNodes: () => services.attachments.size,
+    relayed: () => relay.stats(),
     members: () => [...membership.members().keys()],
     async drain(withinMs) {
       await services.drain(withinMs);

@@ -78,6 +78,8 @@ async function startSupernode(
   const port = await freePort(data.settings.supernodePorts[number - 1] ?? 0);
   const args = ["--data", data.in(name), "--login-server", loginServer, "--listen", HOST, "--host", HOST];
   args.push(`--enrolment-token=${data.settings.enrolmentToken}`, "--port", String(port));
+  // Everybody is on this machine, so that is where the peers are.
+  args.push("--allow-peer", "127.0.0.0/8");
   const process = await startServer(data, name, `Supernode ${number}`, args, started, "relay");
   const ready = SupernodeReady.parse(await readiness(process, data.in(`${name}.log`)));
   return { process, host: HOST, port: ready.port };

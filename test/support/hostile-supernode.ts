@@ -14,9 +14,10 @@ import { trustAnchor } from "../../protocol/trust.ts";
 import { DataFolder } from "../../relay/data-folder.ts";
 import { endpoint } from "../../relay/endpoint.ts";
 import { enrol } from "../../relay/enrolment.ts";
+import { tlsProtocol } from "../../relay/first-byte.ts";
 import { LINK_REQUESTS, type LinkPeer, type LinkPush, NODE_REQUESTS, OPENING_METHODS } from "../../relay/link-peer.ts";
 import type { LinkHandlers } from "../../relay/link-service.ts";
-import { Listener, tlsProtocol } from "../../relay/listener.ts";
+import { Listener } from "../../relay/listener.ts";
 import { LoginServerClient } from "../../relay/login-server-client.ts";
 import { RELAY_LIMITS } from "../../relay/relay-limits.ts";
 import { RELAY_TIMES } from "../../relay/relay-times.ts";
@@ -111,7 +112,6 @@ export async function startHostileSupernode(
     throw new Error("no nodes here");
   };
   const server = new SocketServer({
-    keys,
     self: () => self,
     endpoints: {
       opening: endpoint(
@@ -129,7 +129,15 @@ export async function startHostileSupernode(
       ),
       node: endpoint(
         NODE_REQUESTS,
-        { register: never, setStatus: never, watch: never, lookUp: never, send: never, detach: never },
+        {
+          register: never,
+          setStatus: never,
+          watch: never,
+          lookUp: never,
+          send: never,
+          relayCredentials: never,
+          detach: never,
+        },
         onFault,
       ),
       link: endpoint(LINK_REQUESTS, link, onFault),
@@ -139,7 +147,7 @@ export async function startHostileSupernode(
     now: Date.now,
     closed: () => undefined,
   });
-  listener.serve([tlsProtocol(server.https)]);
+  listener.serve([tlsProtocol(keys, [server.protocol], RELAY_TIMES.attachTimeoutMs)]);
   return {
     certificate: self.value,
     peers,
