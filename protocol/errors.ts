@@ -102,6 +102,10 @@ export const ERRORS = entries({
   "no-such-message": { sentence: "This message is not here.", retry: false },
   "call-in-progress": { sentence: "There is a call already. End it first.", retry: false },
   "no-call": { sentence: "There is no call.", retry: false },
+  "no-relay": {
+    sentence: "Your address is hidden in calls, but nobody relays calls just now. Try again later, or show it.",
+    retry: true,
+  },
   "microphone-refused": {
     sentence: "Kith may not use the microphone. Allow it in the settings of the system.",
     retry: true,

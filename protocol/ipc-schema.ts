@@ -128,16 +128,27 @@ export const LineView = z.discriminatedUnion("kind", [
 export type LineView = z.infer<typeof LineView>;
 
 /** How media reaches the peer; addresses and credentials are main's to know. */
-const IceServer = z.object({
+export const IceServer = z.object({
   urls: z.array(z.string()),
   username: z.string().optional(),
   credential: z.string().optional(),
 });
+export type IceServer = z.infer<typeof IceServer>;
+
+/** What the user has chosen once and for all, on this device. */
+export const Settings = z.object({
+  /** Calls go through relays only: the peer, and whoever watches them, learns no address of this computer. */
+  hideAddress: z.boolean(),
+});
+export type Settings = z.infer<typeof Settings>;
 
 /** Window to main. */
 export const IPC_METHODS = {
   /** Everything that the pushes below tell piece by piece. */
-  snapshot: method(Nothing, z.object({ session: SessionView, buddies: z.array(BuddyView), call: CallView })),
+  snapshot: method(
+    Nothing,
+    z.object({ session: SessionView, buddies: z.array(BuddyView), call: CallView, settings: Settings }),
+  ),
   signUp: method(z.strictObject({ loginServer: typed(300), handle: typed(100), password: typed(1_100) }), Nothing),
   signIn: method(z.strictObject({ loginServer: typed(300), handle: typed(100), password: typed(1_100) }), Nothing),
   signOut: method(Nothing, Nothing),
@@ -171,6 +182,8 @@ export const IPC_METHODS = {
   hold: method(z.strictObject({ held: z.boolean() }), Nothing),
   /** The window is about to record a voice message, or has stopped: opens and closes the microphone permission. */
   recording: method(z.strictObject({ on: z.boolean() }), Nothing),
+  /** Those that are named change. They take effect with the next call. */
+  setSettings: method(Settings.partial().strict(), Nothing),
   mediaState: method(
     z.strictObject({ callId: CallId, media: z.enum(["connected", "interrupted", "failed"]) }),
     Nothing,
@@ -185,7 +198,16 @@ export const IPC_PUSHES = {
   call: CallView,
   /** A line is new, or has changed (delivery). */
   line: LineView,
-  openMedia: z.object({ callId: CallId, initiator: z.boolean(), iceServers: z.array(IceServer) }),
+  settings: Settings,
+  openMedia: z.object({
+    callId: CallId,
+    initiator: z.boolean(),
+    iceServers: z.array(IceServer),
+    /** No path but through a relay may be tried, or told to the peer. */
+    relayOnly: z.boolean(),
+  }),
+  /** Relays that replace those before, in a call that goes on; they are used from the next ICE restart on. */
+  iceServers: z.object({ callId: CallId, iceServers: z.array(IceServer) }),
   closeMedia: z.object({ callId: CallId }),
   mediaSignals: z.object({ callId: CallId, signals: z.array(MediaSignal) }),
   setSending: z.object({ callId: CallId, sending: z.boolean() }),

@@ -23,6 +23,7 @@ import "./sign-in/sign-in.css";
 import "./buddies/buddies.css";
 import "./conversation/conversation.css";
 import "./call/call.css";
+import "./settings/settings.css";
 
 const root = document.getElementById("root");
 const audio = document.getElementById("peer-audio");
@@ -48,6 +49,7 @@ runCallMedia({
   openMicrophone,
   openPeer: openPeerConnection,
   audio: peerAudio(audio),
+  path: (callPath) => store.setState({ callPath }),
   trouble,
 });
 feedStore(bridge, store).catch(trouble);

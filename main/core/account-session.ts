@@ -6,6 +6,7 @@ import type { Account, AccountStore } from "./account-store.ts";
 import { Attachment } from "./attachment.ts";
 import { BuddiesView } from "./buddies-view.ts";
 import { BuddyList } from "./buddy-list.ts";
+import { CallRelays } from "./call-relays.ts";
 import { CallSession } from "./call-session.ts";
 import type { Surroundings } from "./client-options.ts";
 import { Consignments } from "./consignments.ts";
@@ -23,6 +24,7 @@ import { uniform } from "./randomness.ts";
 import { Receipts } from "./receipts.ts";
 import { type OwnStatus, Registration } from "./registration.ts";
 import { SeenEnvelopes } from "./seen-envelopes.ts";
+import type { SettingsKeeper } from "./settings.ts";
 import { SignalSender } from "./signal-sender.ts";
 import { SupernodeListKeeper } from "./supernode-list.ts";
 import { VoiceMessages } from "./voice-messages.ts";
@@ -32,6 +34,7 @@ export interface AccountSessionParts {
   readonly db: Db;
   readonly store: AccountStore;
   readonly account: Account;
+  readonly settings: SettingsKeeper;
   readonly surroundings: Surroundings;
   readonly push: PushListener;
   /** The login server has signed this device out. */
@@ -63,7 +66,7 @@ export class AccountSession {
 
   constructor(parts: AccountSessionParts) {
     this.#parts = parts;
-    const { db, store, account, surroundings, push } = parts;
+    const { db, store, account, settings, surroundings, push } = parts;
     const { clock, random, log, background } = surroundings;
     const { keys, deviceId, network } = account;
     this.self = { userId: keys.userId, deviceId };
@@ -100,6 +103,7 @@ export class AccountSession {
         deliver: (from, envelope) => this.#inbox.receive(from, envelope),
         presence: (presence) => this.#directory.apply(presence),
         troubled: () => this.#tellSession(),
+        linksChanged: () => this.calls.relaysChanged(),
       },
     );
     this.registration = new Registration(
@@ -128,6 +132,8 @@ export class AccountSession {
     this.calls = new CallSession({
       directory: this.#directory,
       signals: this.#signals,
+      relays: new CallRelays(() => this.#attachment.links, surroundings),
+      relayOnly: () => settings.value.hideAddress,
       surroundings,
       push,
       record: (entry) =>

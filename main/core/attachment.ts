@@ -20,6 +20,8 @@ export interface AttachmentListener {
   presence(presence: UserPresence): void;
   /** An attempt has failed: `trouble` says why. */
   troubled(): void;
+  /** Another home or standby than before. */
+  linksChanged(): void;
 }
 
 /** So many supernodes are tried before the back-off; with more, an outage would become a storm. */
@@ -62,6 +64,11 @@ export class Attachment {
   get standby(): SupernodeLink | null {
     if (this.#state.phase !== "attached" || this.#state.standby.phase !== "ready") return null;
     return this.#links.get(this.#state.standby.supernodeId) ?? null;
+  }
+
+  /** Home and standby, as far as there are. */
+  get links(): SupernodeLink[] {
+    return [this.home, this.standby].filter((link) => link !== null);
   }
 
   /** Why the latest attempt to attach has failed; null once it has not. */
@@ -125,7 +132,8 @@ export class Attachment {
         this.#trouble = null;
         this.#links.set(id, link);
         background.run("host cache", this.#hosts.succeeded(id, link.roundTripMs, clock.now()));
-        return this.#step({ type: "opened", supernodeId: id });
+        this.#step({ type: "opened", supernodeId: id });
+        return this.#listener.linksChanged();
       } catch (error) {
         this.#trouble = KithError.from(error);
         log.warn("supernode refused or out of reach", { code: this.#trouble.code, cause: this.#trouble.cause });
@@ -146,6 +154,7 @@ export class Attachment {
       closed: () => {
         this.#links.delete(supernodeId);
         this.#step({ type: "lost", supernodeId });
+        this.#listener.linksChanged();
       },
     };
   }

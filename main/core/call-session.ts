@@ -7,6 +7,7 @@ import { KithError } from "../../protocol/errors.ts";
 import type { CallId, DeviceAddress, DeviceId, UserId } from "../../protocol/identifiers.ts";
 import type { CallView } from "../../protocol/ipc-schema.ts";
 import { TIMES } from "../../protocol/limits.ts";
+import type { CallRelays } from "./call-relays.ts";
 import { callView } from "./call-view.ts";
 import type { Surroundings } from "./client-options.ts";
 import type { DirectoryView } from "./directory-view.ts";
@@ -14,10 +15,13 @@ import type { PushListener } from "./pushes.ts";
 import { newCallId } from "./randomness.ts";
 import { SignalBatch } from "./signal-batch.ts";
 import type { SignalSender } from "./signal-sender.ts";
+import { WindowMedia } from "./window-media.ts";
 
 interface Parts {
   readonly directory: DirectoryView;
   readonly signals: SignalSender;
+  readonly relays: CallRelays;
+  readonly relayOnly: () => boolean;
   readonly surroundings: Surroundings;
   readonly push: PushListener;
   /** For the conversation. */
@@ -30,7 +34,8 @@ const GONE_GRACE_MS = 2_000;
 export class CallSession {
   readonly #parts: Parts;
   readonly #timers = new Map<CallTimer, () => void>();
-  readonly #media: SignalBatch;
+  readonly #ownSignals: SignalBatch;
+  readonly #media: WindowMedia;
   #state: CallState = IDLE;
   /** Devices that our invitation went to. */
   #invited = new Set<DeviceId>();
@@ -39,7 +44,11 @@ export class CallSession {
   constructor(parts: Parts) {
     this.#parts = parts;
     const { clock, times } = parts.surroundings;
-    this.#media = new SignalBatch(clock, times.mediaBatchMs, (callId, signals) =>
+    this.#media = new WindowMedia({
+      ...parts,
+      failed: (callId) => this.#step({ type: "media", callId, media: "failed" }),
+    });
+    this.#ownSignals = new SignalBatch(clock, times.mediaBatchMs, (callId, signals) =>
       this.#step({ type: "media-signals", callId, signals }),
     );
   }
@@ -66,11 +75,17 @@ export class CallSession {
   }
 
   mediaState(callId: CallId, media: "connected" | "interrupted" | "failed"): void {
+    if (media === "interrupted") this.#media.renew();
     this.#step({ type: "media", callId, media });
   }
 
   mediaSignals(callId: CallId, signals: readonly MediaSignal[]): void {
-    this.#media.add(callId, signals);
+    this.#ownSignals.add(callId, signals);
+  }
+
+  /** We are attached elsewhere than before. */
+  relaysChanged(): void {
+    this.#media.renew();
   }
 
   /** A signal from a buddy's device. */
@@ -114,12 +129,14 @@ export class CallSession {
     const before = this.#state;
     const { state, effects } = stepCall(before, event, this.#now());
     this.#state = state;
+    if (state.phase !== before.phase && (state.phase === "outgoing" || state.phase === "incoming"))
+      this.#media.prepare();
     for (const effect of effects) this.#carryOut(effect);
     if (state !== before) this.#parts.push("call", callView(state));
   }
 
   #carryOut(effect: CallEffect): void {
-    const { push, surroundings, record } = this.#parts;
+    const { surroundings, record } = this.#parts;
     switch (effect.type) {
       case "send":
         this.#send(effect);
@@ -142,17 +159,17 @@ export class CallSession {
         // The phase of the call view says so to window and shell.
         return;
       case "open-media":
-        push("openMedia", { callId: effect.callId, initiator: effect.initiator, iceServers: [] });
+        this.#media.open(effect.callId, effect.initiator);
         return;
       case "close-media":
-        this.#media.drop();
-        push("closeMedia", { callId: effect.callId });
+        this.#ownSignals.drop();
+        this.#media.close(effect.callId);
         return;
       case "media-signals":
-        push("mediaSignals", { callId: effect.callId, signals: [...effect.signals] });
+        this.#media.tell("mediaSignals", { callId: effect.callId, signals: [...effect.signals] });
         return;
       case "set-sending":
-        push("setSending", { callId: effect.callId, sending: effect.sending });
+        this.#media.tell("setSending", { callId: effect.callId, sending: effect.sending });
         return;
       case "record":
         record(effect.entry);

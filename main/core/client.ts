@@ -14,6 +14,7 @@ import { lockProfile } from "./profile-lock.ts";
 import { Pushes, type PushListener } from "./pushes.ts";
 import { Recording } from "./recording.ts";
 import { SessionKeeper } from "./session-keeper.ts";
+import { SettingsKeeper } from "./settings.ts";
 
 export interface KithClient {
   /** The window's requests. Each throws a KithError whose sentence a person may read. */
@@ -45,22 +46,12 @@ export async function openClient(options: ClientOptions): Promise<KithClient> {
   const store = new AccountStore(db);
   const pushes = new Pushes();
   const recording = new Recording();
-  const keeper = new SessionKeeper({
-    db,
-    store,
-    surroundings,
-    push: pushes.push,
-    deviceName,
-    defaultLoginServer,
-  });
-  try {
-    await keeper.restore();
-  } catch (error) {
+  const { keeper, settings } = await restored().catch(async (error: unknown) => {
     await profile.close();
     throw error;
-  }
+  });
   return {
-    methods: ipcMethods(keeper, new Messages(db, surroundings), recording),
+    methods: ipcMethods(keeper, new Messages(db, surroundings), recording, settings),
     onPush: (listener) => pushes.listen(listener),
     mayUseMicrophone: () => recording.on || (keeper.session?.calls.mayUseMicrophone ?? false),
     close: async () => {
@@ -68,6 +59,21 @@ export async function openClient(options: ClientOptions): Promise<KithClient> {
       await profile.close();
     },
   };
+
+  async function restored() {
+    const settings = await SettingsKeeper.load(db, pushes.push);
+    const keeper = new SessionKeeper({
+      db,
+      store,
+      settings,
+      surroundings,
+      push: pushes.push,
+      deviceName,
+      defaultLoginServer,
+    });
+    await keeper.restore();
+    return { keeper, settings };
+  }
 
   function openProfile() {
     const key = loadProfileKey(dataFolder, systemKeyStore, surroundings.random);

@@ -19,7 +19,7 @@ export type Bit = number;
 
 export interface ProfileDatabase {
   /** What outlives an account: the form's proposals. */
-  settings: { key: "login-server" | "handle"; value: string };
+  settings: { key: "login-server" | "handle" | "hide-address"; value: string };
   /** At most one row: who is signed in. */
   account: {
     id: 1;

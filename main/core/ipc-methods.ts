@@ -6,14 +6,21 @@ import type { Handlers } from "../../protocol/rpc.ts";
 import type { Messages } from "./messages.ts";
 import type { Recording } from "./recording.ts";
 import type { SessionKeeper } from "./session-keeper.ts";
+import type { SettingsKeeper } from "./settings.ts";
 
-export function ipcMethods(keeper: SessionKeeper, messages: Messages, recording: Recording): Handlers<IpcMethods> {
+export function ipcMethods(
+  keeper: SessionKeeper,
+  messages: Messages,
+  recording: Recording,
+  settings: SettingsKeeper,
+): Handlers<IpcMethods> {
   const done = {};
   return {
     snapshot: async () => ({
       session: keeper.view,
       buddies: keeper.session?.buddiesView.view() ?? [],
       call: keeper.session?.calls.view ?? { phase: "idle" },
+      settings: settings.value,
     }),
 
     signUp: async (form) => {
@@ -97,6 +104,10 @@ export function ipcMethods(keeper: SessionKeeper, messages: Messages, recording:
     recording: async ({ on }) => {
       if (on) void keeper.required;
       recording.set(on);
+      return done;
+    },
+    setSettings: async (changes) => {
+      await settings.change(changes);
       return done;
     },
     mediaState: async ({ callId, media }) => {

@@ -11,6 +11,7 @@ import { parseLoginServer } from "./login-http.ts";
 import { type Credentials, type Enrolled, signIn, signUp } from "./opaque-login.ts";
 import type { PushListener } from "./pushes.ts";
 import { newDeviceId } from "./randomness.ts";
+import type { SettingsKeeper } from "./settings.ts";
 
 /** What a person typed into the form. */
 export interface SignInForm {
@@ -30,6 +31,7 @@ const STARTING: SessionView = { phase: "starting" };
 interface Parts {
   readonly db: Db;
   readonly store: AccountStore;
+  readonly settings: SettingsKeeper;
   readonly surroundings: Surroundings;
   readonly push: PushListener;
   readonly deviceName: string;
@@ -135,13 +137,14 @@ export class SessionKeeper {
   }
 
   async #begin(account: Account): Promise<void> {
-    const { db, store, push } = this.#parts;
+    const { db, store, settings, push } = this.#parts;
     // What a session has begun, its end waits for.
     const surroundings = { ...this.#parts.surroundings, background: new Background(this.#parts.surroundings.log) };
     const session = new AccountSession({
       db,
       store,
       account,
+      settings,
       surroundings,
       push,
       signedOut: () => {

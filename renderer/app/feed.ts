@@ -4,7 +4,7 @@ import { type Store, withBuddies, withNotice, withPushedLine, withSession } from
 
 /** @throws KithError when main gives no snapshot */
 export async function feedStore(bridge: Bridge, store: Store): Promise<void> {
-  const told = { session: false, buddies: false, call: false };
+  const told = { session: false, buddies: false, call: false, settings: false };
   bridge.onPush("session", (session) => {
     told.session = true;
     store.setState((state) => withSession(state, session));
@@ -17,6 +17,10 @@ export async function feedStore(bridge: Bridge, store: Store): Promise<void> {
     told.call = true;
     store.setState({ call });
   });
+  bridge.onPush("settings", (settings) => {
+    told.settings = true;
+    store.setState({ settings });
+  });
   bridge.onPush("line", (line) => store.setState((state) => withPushedLine(state, line)));
   bridge.onPush("notice", (notice) => store.setState((state) => withNotice(state, notice)));
 
@@ -25,4 +29,5 @@ export async function feedStore(bridge: Bridge, store: Store): Promise<void> {
   if (!told.session) store.setState((state) => withSession(state, snapshot.session));
   if (!told.buddies) store.setState((state) => withBuddies(state, snapshot.buddies));
   if (!told.call) store.setState({ call: snapshot.call });
+  if (!told.settings) store.setState({ settings: snapshot.settings });
 }

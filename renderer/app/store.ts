@@ -1,6 +1,7 @@
 /** What the window shows: fed by main's snapshot and pushes alone, plus what the user looks at. */
 import { createStore, type StoreApi } from "zustand/vanilla";
-import type { BuddyView, CallView, LineView, Notice, SessionView } from "../../protocol/ipc-schema.ts";
+import type { BuddyView, CallView, LineView, Notice, SessionView, Settings } from "../../protocol/ipc-schema.ts";
+import type { CallPath } from "../media/call-path.ts";
 import { type ConversationState, EMPTY_CONVERSATION, withLine, withOlderLines } from "./conversation-state.ts";
 
 type UserId = BuddyView["userId"];
@@ -9,6 +10,10 @@ export interface AppState {
   readonly session: SessionView;
   readonly buddies: readonly BuddyView[];
   readonly call: CallView;
+  /** Which way its sound goes; null while nobody knows. */
+  readonly callPath: CallPath | null;
+  /** Null until main has told them. */
+  readonly settings: Settings | null;
   /** Whose conversation is open. */
   readonly selected: UserId | null;
   readonly conversations: ReadonlyMap<UserId, ConversationState>;
@@ -20,9 +25,10 @@ export interface AppState {
 
 export type Store = StoreApi<AppState>;
 
-const NOTHING: Omit<AppState, "session"> = {
+const NOTHING: Omit<AppState, "session" | "settings"> = {
   buddies: [],
   call: { phase: "idle" },
+  callPath: null,
   selected: null,
   conversations: new Map(),
   drafts: new Map(),
@@ -30,14 +36,16 @@ const NOTHING: Omit<AppState, "session"> = {
 };
 
 export function createAppStore(): Store {
-  return createStore<AppState>(() => ({ ...NOTHING, session: { phase: "starting" } }));
+  return createStore<AppState>(() => ({ ...NOTHING, session: { phase: "starting" }, settings: null }));
 }
 
 /** Signing out, or in as somebody else, forgets everything that was on the screen. */
 export function withSession(state: AppState, session: SessionView): AppState {
   const before = state.session.phase === "signed-in" ? state.session.userId : null;
   const after = session.phase === "signed-in" ? session.userId : null;
-  return before === after || before === null ? { ...state, session } : { ...NOTHING, session };
+  return before === after || before === null
+    ? { ...state, session }
+    : { ...NOTHING, session, settings: state.settings };
 }
 
 /** Buddies in the order of the list: whom one talked to last comes first, then by handle. */

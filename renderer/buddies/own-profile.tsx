@@ -1,8 +1,10 @@
+import { useState } from "react";
 import { Button, Header, Menu, MenuItem, MenuSection, MenuTrigger, Popover } from "react-aria-components";
 import type { SessionView } from "../../protocol/ipc-schema.ts";
 import { Avatar } from "../app/avatar.tsx";
 import { Icon } from "../app/icon.tsx";
 import { useAttempt, useKith } from "../app/kith.tsx";
+import { SettingsDialog } from "../settings/settings-dialog.tsx";
 import { useText } from "../texts/use-text.ts";
 import { StatusChooser } from "./status-chooser.tsx";
 import { StatusText } from "./status-text.tsx";
@@ -13,6 +15,13 @@ export function OwnProfile({ session }: { readonly session: SignedIn }) {
   const text = useText();
   const { bridge } = useKith();
   const attempt = useAttempt();
+  const [settingsOpen, setSettingsOpen] = useState(false);
+
+  function act(action: unknown): void {
+    if (action === "settings") setSettingsOpen(true);
+    if (action === "sign-out") attempt(bridge.invoke("signOut", {}));
+  }
+
   return (
     <header className="own-profile">
       <div className="own-line">
@@ -26,11 +35,14 @@ export function OwnProfile({ session }: { readonly session: SignedIn }) {
             <Icon name="more" />
           </Button>
           <Popover className="popover" placement="bottom end">
-            <Menu className="menu" onAction={() => attempt(bridge.invoke("signOut", {}))}>
+            <Menu className="menu" onAction={act}>
               <MenuSection>
                 <Header className="menu-header">
                   {text("profile.on", { handle: session.handle, network: session.network })}
                 </Header>
+                <MenuItem id="settings" className="menu-item">
+                  {text("profile.settings")}
+                </MenuItem>
                 <MenuItem id="sign-out" className="menu-item">
                   {text("profile.signOut")}
                 </MenuItem>
@@ -38,6 +50,7 @@ export function OwnProfile({ session }: { readonly session: SignedIn }) {
             </Menu>
           </Popover>
         </MenuTrigger>
+        <SettingsDialog isOpen={settingsOpen} onOpenChange={setSettingsOpen} />
       </div>
       <StatusText key={session.statusText} status={session.status} statusText={session.statusText} />
     </header>

@@ -1,5 +1,6 @@
 /** What a call is or was, as text IDs, and how it rings: pure, so that every reason has its words. */
 import type { CallView, LineView, SessionView } from "../../protocol/ipc-schema.ts";
+import type { CallPath } from "../media/call-path.ts";
 import type { Ring } from "../media/ringtone.ts";
 import type { TextId } from "../texts/en.ts";
 
@@ -89,6 +90,13 @@ const HELD_BY: Readonly<Record<Extract<CallView, { phase: "held" }>["by"], TextI
   us: "call.heldByUs",
   peer: "call.heldByPeer",
   both: "call.heldByBoth",
+};
+
+/** Relayed or not, the sound is sealed from one end to the other: no word here may suggest otherwise. */
+export const PATH_WORDS: Readonly<Record<CallPath, TextId>> = {
+  direct: "call.pathDirect",
+  relayed: "call.pathRelayed",
+  "relayed-tcp": "call.pathRelayedTcp",
 };
 
 export type Status = Extract<SessionView, { phase: "signed-in" }>["status"];

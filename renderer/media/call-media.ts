@@ -2,12 +2,15 @@
 import { KithError } from "../../protocol/errors.ts";
 import type { IpcPush } from "../../protocol/ipc-schema.ts";
 import type { Bridge } from "../bridge.ts";
+import type { CallPath } from "./call-path.ts";
 import { type MediaParts, type MediaSession, openMediaSession } from "./media-session.ts";
 import type { PeerAudio } from "./peer-audio.ts";
 
 export interface CallMediaParts extends MediaParts {
   readonly bridge: Bridge;
   readonly audio: PeerAudio;
+  /** Which way the call goes; null without a call, or as long as nobody knows. */
+  path(path: CallPath | null): void;
   /** Something that the user has to know of. */
   trouble(error: KithError): void;
 }
@@ -28,6 +31,7 @@ export function runCallMedia(parts: CallMediaParts): void {
     current?.session.close();
     current = null;
     audio.stop();
+    parts.path(null);
   }
 
   /** Main refuses what belongs to a call that has ended meanwhile; nobody has to hear of that. */
@@ -38,11 +42,13 @@ export function runCallMedia(parts: CallMediaParts): void {
     });
   }
 
-  bridge.onPush("openMedia", ({ callId, initiator, iceServers }) => {
+  bridge.onPush("openMedia", ({ callId, initiator, iceServers, relayOnly }) => {
     close();
     const session = openMediaSession(parts, {
       initiator,
       iceServers: iceServers.map(asIceServer),
+      relayOnly,
+      path: (path) => parts.path(path),
       report: (media) => tell(bridge.invoke("mediaState", { callId, media })),
       sendSignal: (signal) => tell(bridge.invoke("mediaSignals", { callId, signals: [signal] })),
       remoteStream: (stream) => audio.play(stream),
@@ -50,6 +56,9 @@ export function runCallMedia(parts: CallMediaParts): void {
     });
     current = { callId, session };
   });
+  bridge.onPush("iceServers", ({ callId, iceServers }) =>
+    sessionOf(callId)?.setIceServers(iceServers.map(asIceServer)),
+  );
   bridge.onPush("closeMedia", ({ callId }) => {
     if (sessionOf(callId) !== null) close();
   });

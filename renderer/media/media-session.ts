@@ -2,6 +2,7 @@
 import type { MediaSignal } from "../../protocol/call-signal.ts";
 import { KithError } from "../../protocol/errors.ts";
 import type { Clock } from "../app/clock.ts";
+import { type CallEnd, type CallPath, callPath, endOfWord, type PathSample, wordOfEnd } from "./call-path.ts";
 import { type LinkAction, type LinkEvent, OPENING, stepLink } from "./link-watch.ts";
 import { type OpenMicrophone, stopStream } from "./microphone.ts";
 import type { OpenPeer, PeerConnection } from "./peer-connection.ts";
@@ -15,9 +16,12 @@ export interface MediaParts {
 export interface MediaSessionOptions {
   readonly initiator: boolean;
   readonly iceServers: RTCIceServer[];
+  readonly relayOnly: boolean;
   report(media: "connected" | "interrupted" | "failed"): void;
   sendSignal(signal: MediaSignal): void;
   remoteStream(stream: MediaStream): void;
+  /** The call goes another way than before; null: nobody knows yet. */
+  path(path: CallPath | null): void;
   /** Something that the user has to know of. */
   trouble(error: KithError): void;
 }
@@ -25,6 +29,7 @@ export interface MediaSessionOptions {
 export interface MediaSession {
   signal(signals: readonly MediaSignal[]): void;
   setSending(sending: boolean): void;
+  setIceServers(iceServers: RTCIceServer[]): void;
   close(): void;
 }
 
@@ -39,6 +44,10 @@ export function openMediaSession(parts: MediaParts, options: MediaSessionOptions
   const { clock } = parts;
   const early: MediaSignal[] = [];
   let link = OPENING;
+  let { iceServers } = options;
+  let path: CallPath | null = null;
+  let peerEnd: CallEnd | null = null;
+  let toldEnd: CallEnd | null = null;
   let sending = true;
   let microphone: MediaStream | null = null;
   let peer: PeerConnection | null = null;
@@ -101,7 +110,9 @@ export function openMediaSession(parts: MediaParts, options: MediaSessionOptions
       step({ type: "peer-sending", at, sending: word === WORDS.sending });
       return;
     }
-    if (word !== WORDS.probe && word !== WORDS.here) return;
+    const end = endOfWord(word);
+    if (end !== null) peerEnd = end;
+    else if (word !== WORDS.probe && word !== WORDS.here) return;
     step({ type: "heard", at });
     if (word === WORDS.probe) peer?.say(WORDS.here);
   }
@@ -115,6 +126,18 @@ export function openMediaSession(parts: MediaParts, options: MediaSessionOptions
     if (peer === null) return;
     const seen = await peer.sample();
     step({ type: "sample", sample: { ...seen, at: clock.now() } });
+    follow(seen);
+  }
+
+  /** Tells the user which way the call goes, and the peer our half of it. */
+  function follow(seen: PathSample): void {
+    if (closed) return;
+    const { ownEnd } = seen;
+    if (ownEnd !== null && ownEnd !== toldEnd && peer?.say(wordOfEnd(ownEnd))) toldEnd = ownEnd;
+    const now = callPath(seen, peerEnd);
+    if (now === path) return;
+    path = now;
+    options.path(now);
   }
 
   async function open(): Promise<void> {
@@ -130,7 +153,7 @@ export function openMediaSession(parts: MediaParts, options: MediaSessionOptions
       });
     }
     peer = parts.openPeer(
-      { initiator: options.initiator, iceServers: options.iceServers, microphone: stream },
+      { initiator: options.initiator, iceServers, relayOnly: options.relayOnly, microphone: stream },
       {
         signal: (signal) => {
           if (!closed) options.sendSignal(signal);
@@ -164,6 +187,10 @@ export function openMediaSession(parts: MediaParts, options: MediaSessionOptions
       if (closed) return;
       sending = wanted;
       applySending();
+    },
+    setIceServers(fresh) {
+      iceServers = fresh;
+      peer?.setIceServers(fresh);
     },
     close,
   };

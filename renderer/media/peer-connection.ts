@@ -5,12 +5,15 @@
  */
 import SimplePeer from "simple-peer";
 import type { MediaSignal } from "../../protocol/call-signal.ts";
+import { type PathSample, pathSample } from "./call-path.ts";
 import type { LinkSample } from "./link-watch.ts";
 import { withOpusSettings } from "./opus-sdp.ts";
 
 export interface PeerOptions {
   readonly initiator: boolean;
   readonly iceServers: RTCIceServer[];
+  /** Nothing but relayed candidates is gathered: the peer is told no address of this computer. */
+  readonly relayOnly: boolean;
   readonly microphone: MediaStream;
 }
 
@@ -31,15 +34,19 @@ export interface PeerEvents {
 export interface PeerConnection {
   /** Signals that mean nothing in this state (late, doubled, or hostile) are dropped. */
   signal(signal: MediaSignal): void;
+  /** Used from the next restart on. */
+  setIceServers(iceServers: RTCIceServer[]): void;
   /** Restarts ICE, or asks the initiator to. */
   restart(): void;
   /** Nothing at all is sent while off: measured, a disabled track would still send 289 B/s. */
   setSending(sending: boolean): Promise<void>;
   /** Tells the peer one word over the data channel; false while there is none. */
   say(word: string): boolean;
-  sample(): Promise<Omit<LinkSample, "at">>;
+  sample(): Promise<PeerSample>;
   close(): void;
 }
+
+export type PeerSample = Omit<LinkSample, "at"> & PathSample;
 
 export type OpenPeer = (options: PeerOptions, events: PeerEvents) => PeerConnection;
 
@@ -56,8 +63,12 @@ class LastingPeer extends SimplePeer {
   declare _addIceCandidate: (candidate: RTCIceCandidateInit) => void;
   declare negotiate: () => void;
 
-  constructor({ initiator, iceServers, microphone }: PeerOptions) {
-    super({ initiator, config: { iceServers }, stream: microphone });
+  constructor({ initiator, iceServers, relayOnly, microphone }: PeerOptions) {
+    super({
+      initiator,
+      config: { iceServers, iceTransportPolicy: relayOnly ? "relay" : "all" },
+      stream: microphone,
+    });
     const iceStateChanged = this._onIceStateChange.bind(this);
     this._onIceStateChange = () => {
       if (!this.destroyed && this._pc.iceConnectionState !== "failed") iceStateChanged();
@@ -82,7 +93,7 @@ export const openPeerConnection: OpenPeer = (options, events) => {
    * rank; to a lower one only when the old has been silent for 2.5 s.
    */
   function preferNextRelay(): void {
-    iceServers = [...iceServers.slice(1), ...iceServers.slice(0, 1)];
+    iceServers = nextFirst(iceServers);
     peer._pc.setConfiguration({ ...peer._pc.getConfiguration(), iceServers });
   }
 
@@ -144,6 +155,13 @@ export const openPeerConnection: OpenPeer = (options, events) => {
       }
     },
 
+    setIceServers(fresh) {
+      if (gone) return;
+      // Rotated back at the restart, so that it begins with the best of them.
+      iceServers = lastFirst(fresh);
+      peer._pc.setConfiguration({ ...peer._pc.getConfiguration(), iceServers });
+    },
+
     restart() {
       if (gone) return;
       if (!initiator) {
@@ -187,14 +205,33 @@ export const openPeerConnection: OpenPeer = (options, events) => {
   };
 };
 
-const NOTHING_HEARD: Omit<LinkSample, "at"> = {
+const NOTHING_HEARD: PeerSample = {
   audioPackets: 0,
   pair: null,
   checksAnswered: 0,
   connection: "closed",
+  ownEnd: null,
+  peerCandidate: null,
 };
 
-async function readSample(connection: RTCPeerConnection): Promise<Omit<LinkSample, "at">> {
+/** A supernode is two entries: its STUN without a credential, and its TURN with one. */
+function nextFirst(iceServers: readonly RTCIceServer[]): RTCIceServer[] {
+  const [first] = iceServers;
+  const second = iceServers.findIndex((server, index) => index > 0 && isStun(server) === isStun(first));
+  return second === -1 ? [...iceServers] : [...iceServers.slice(second), ...iceServers.slice(0, second)];
+}
+
+function lastFirst(iceServers: readonly RTCIceServer[]): RTCIceServer[] {
+  const [first] = iceServers;
+  const last = iceServers.findLastIndex((server, index) => index > 0 && isStun(server) === isStun(first));
+  return last === -1 ? [...iceServers] : [...iceServers.slice(last), ...iceServers.slice(0, last)];
+}
+
+function isStun(server: RTCIceServer | undefined): boolean {
+  return server?.credential === undefined;
+}
+
+async function readSample(connection: RTCPeerConnection): Promise<PeerSample> {
   const report = await connection.getStats();
   let audioPackets = 0;
   let pair: string | null = null;
@@ -203,7 +240,7 @@ async function readSample(connection: RTCPeerConnection): Promise<Omit<LinkSampl
     if (stats.type === "transport") pair = stats.selectedCandidatePairId ?? null;
   }
   const checksAnswered = pair === null ? 0 : Number(report.get(pair)?.responsesReceived ?? 0);
-  return { audioPackets, pair, checksAnswered, connection: connection.connectionState };
+  return { audioPackets, pair, checksAnswered, connection: connection.connectionState, ...pathSample(report, pair) };
 }
 
 /** simple-peer's signals, as far as the protocol knows them. */

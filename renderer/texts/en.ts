@@ -30,7 +30,14 @@ export const en = {
   "profile.statusTextHint": "What are you up to?",
   "profile.menu": "Your account",
   "profile.on": "{handle} on {network}",
+  "profile.settings": "Settings…",
   "profile.signOut": "Sign out",
+
+  "settings.title": "Settings",
+  "settings.calls": "Calls",
+  "settings.hideAddress": "Hide my address in calls",
+  "settings.hideAddressExplain":
+    "Calls go through a relay, so that the other side does not learn your IP address, from which a rough location can be told. Nobody on the way can listen, with or without a relay; the sound may come a little later.",
 
   "buddies.side": "You and your buddies",
   "buddies.list": "Buddies",
@@ -59,6 +66,7 @@ export const en = {
   "removeBuddy.confirm": "Remove",
 
   "dialog.cancel": "Cancel",
+  "dialog.close": "Close",
   "banner.dismiss": "Dismiss",
 
   "notice.notAttached": "Not connected. Kith keeps trying; what you write is sent as soon as it can be.",
@@ -121,6 +129,9 @@ export const en = {
   "call.heldByBoth": "On hold by both of you",
   "call.reconnecting": "Connection lost. Reconnecting…",
   "call.elapsed": "Duration",
+  "call.pathDirect": "Direct connection",
+  "call.pathRelayed": "Through a relay",
+  "call.pathRelayedTcp": "Through a relay over TCP",
   "call.mute": "Mute",
   "call.hold": "Hold",
   "call.hangUp": "Hang up",

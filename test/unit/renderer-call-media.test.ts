@@ -15,13 +15,19 @@ function window() {
   const listeners = new Map<string, (value: never) => void>();
   const asked: [string, unknown][] = [];
   const microphones: { stop: ReturnType<typeof vi.fn> }[] = [];
-  const peers: (PeerConnection & { readonly events: PeerEvents; readonly iceServers: RTCIceServer[] })[] = [];
+  const peers: (PeerConnection & {
+    readonly events: PeerEvents;
+    readonly iceServers: RTCIceServer[];
+    readonly relayOnly: boolean;
+  })[] = [];
   const audio = { play: vi.fn(), setMuted: vi.fn<(muted: boolean) => void>(), stop: vi.fn() };
   const troubles: string[] = [];
+  const paths: (string | null)[] = [];
   let answer: unknown = { ok: true, value: {} };
   runCallMedia({
     clock,
     audio,
+    path: (path) => paths.push(path),
     bridge: openBridge({
       invoke: async (name, input) => {
         asked.push([name, input]);
@@ -37,15 +43,24 @@ function window() {
       microphones.push(track);
       return { getTracks: () => [track] } as unknown as MediaStream;
     },
-    openPeer: ({ iceServers }, events) => {
+    openPeer: ({ iceServers, relayOnly }, events) => {
       const peer = {
         events,
         iceServers,
+        relayOnly,
+        setIceServers: vi.fn(),
         signal: vi.fn(),
         restart: vi.fn(),
         setSending: vi.fn(async () => {}),
         say: vi.fn(() => true),
-        sample: async () => ({ audioPackets: 1, pair: null, checksAnswered: 0, connection: "connected" as const }),
+        sample: async () => ({
+          audioPackets: 1,
+          pair: "pair",
+          checksAnswered: 0,
+          connection: "connected" as const,
+          ownEnd: "relay-udp" as const,
+          peerCandidate: "host",
+        }),
         close: vi.fn(),
       };
       peers.push(peer);
@@ -60,6 +75,7 @@ function window() {
     microphones,
     peers,
     troubles,
+    paths,
     answerWith: (given: unknown) => {
       answer = given;
     },
@@ -70,7 +86,12 @@ function window() {
   };
 }
 
-const open = (callId: CallId) => ({ callId, initiator: true, iceServers: [{ urls: ["stun:192.0.2.1:3478"] }] });
+const open = (callId: CallId, relayOnly = false) => ({
+  callId,
+  initiator: true,
+  iceServers: [{ urls: ["stun:192.0.2.1:3478"] }],
+  relayOnly,
+});
 
 describe("the microphone", () => {
   test("opens on main's word alone: neither a call, nor the peer's signals, nor unmuting open it", async () => {
@@ -114,6 +135,34 @@ describe("what belongs to another call", () => {
     expect(peers[0]?.setSending).not.toHaveBeenCalled();
     expect(peers[0]?.signal).not.toHaveBeenCalled();
     expect(microphones[0]?.stop).not.toHaveBeenCalled();
+  });
+});
+
+describe("relays", () => {
+  test("are the only way if main says so", async () => {
+    const { push, peers } = window();
+    await push("openMedia", open(FIRST, true));
+    await push("openMedia", open(SECOND, false));
+    expect(peers.map(({ relayOnly }) => relayOnly)).toEqual([true, false]);
+  });
+
+  test("that are fresh reach the peer connection of their call, and no other", async () => {
+    const { push, peers } = window();
+    const iceServers = [{ urls: ["turn:192.0.2.2:443?transport=tcp"], username: "u", credential: "c" }];
+    await push("openMedia", open(FIRST));
+    await push("iceServers", { callId: SECOND, iceServers });
+    expect(peers[0]?.setIceServers).not.toHaveBeenCalled();
+    await push("iceServers", { callId: FIRST, iceServers });
+    expect(peers[0]?.setIceServers).toHaveBeenCalledExactlyOnceWith(iceServers);
+  });
+
+  test("are told to the user as the way that the call goes, until it ends", async () => {
+    const { push, clock, paths } = window();
+    await push("openMedia", open(FIRST));
+    await clock.advance(400);
+    expect(paths.at(-1)).toBe("relayed");
+    await push("closeMedia", { callId: FIRST });
+    expect(paths.at(-1)).toBeNull();
   });
 });
 

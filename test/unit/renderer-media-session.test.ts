@@ -1,9 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
 import type { MediaSignal } from "../../protocol/call-signal.ts";
 import { KithError } from "../../protocol/errors.ts";
-import type { LinkSample } from "../../renderer/media/link-watch.ts";
 import { openMediaSession } from "../../renderer/media/media-session.ts";
-import type { PeerEvents, PeerOptions } from "../../renderer/media/peer-connection.ts";
+import type { PeerEvents, PeerOptions, PeerSample } from "../../renderer/media/peer-connection.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 const OFFER: MediaSignal = { type: "offer", sdp: "v=0" };
@@ -28,12 +27,21 @@ function session({ initiator = true } = {}) {
   const peer = {
     signal: vi.fn<(signal: MediaSignal) => void>(),
     restart: vi.fn<() => void>(),
+    setIceServers: vi.fn<(iceServers: RTCIceServer[]) => void>(),
     setSending: vi.fn(async (_sending: boolean) => {}),
     say: vi.fn<(word: string) => boolean>(() => true),
     sample: vi.fn(async () => heard),
     close: vi.fn<() => void>(),
   };
-  let heard: Omit<LinkSample, "at"> = { audioPackets: 0, pair: null, checksAnswered: 0, connection: "new" };
+  let heard: PeerSample = {
+    audioPackets: 0,
+    pair: null,
+    checksAnswered: 0,
+    connection: "new",
+    ownEnd: null,
+    peerCandidate: null,
+  };
+  const paths: (string | null)[] = [];
   const opened: { options: PeerOptions; events: PeerEvents }[] = [];
   const reports: string[] = [];
   const troubles: string[] = [];
@@ -50,6 +58,8 @@ function session({ initiator = true } = {}) {
     {
       initiator,
       iceServers: [],
+      relayOnly: false,
+      path: (path) => paths.push(path),
       report: (what) => reports.push(what),
       sendSignal: (signal) => sent.push(signal),
       remoteStream: () => {},
@@ -63,6 +73,7 @@ function session({ initiator = true } = {}) {
     track,
     opened,
     reports,
+    paths,
     troubles,
     sent,
     refuse: (error: unknown) => refuse(error),
@@ -210,6 +221,52 @@ describe("a running call", () => {
     await call.connect();
     call.events.closed();
     expect(call.reports).toEqual(["connected", "interrupted"]);
+  });
+});
+
+describe("the way of the call", () => {
+  test("is told to the peer as our half of it, again when it changes, and never twice the same", async () => {
+    const call = session();
+    await call.connect();
+    call.hear({ ownEnd: "direct", peerCandidate: "host" });
+    await call.clock.advance(600);
+    call.hear({ ownEnd: "relay-tcp" });
+    await call.clock.advance(600);
+    expect(call.peer.say.mock.calls.flat().filter((word) => word.startsWith("via-"))).toEqual([
+      "via-direct",
+      "via-relay-tcp",
+    ]);
+    expect(call.paths).toEqual(["direct", "relayed-tcp"]);
+  });
+
+  test("is told to the peer once there is a data channel to say it over", async () => {
+    const call = session();
+    await call.grant();
+    call.peer.say.mockReturnValueOnce(false);
+    call.hear({ connection: "connected", audioPackets: 5, ownEnd: "direct", peerCandidate: "host" });
+    await call.clock.advance(400);
+    expect(call.peer.say.mock.calls.flat()).toEqual(["via-direct", "via-direct"]);
+  });
+
+  test("is relayed if the peer says so, though its address looks like one of its own", async () => {
+    const call = session();
+    await call.connect();
+    call.hear({ ownEnd: "direct", peerCandidate: "prflx" });
+    await call.clock.advance(200);
+    expect(call.paths).toEqual([]);
+    call.events.word("via-relay-tcp");
+    await call.clock.advance(200);
+    expect(call.paths).toEqual(["relayed-tcp"]);
+  });
+
+  test("uses relays that come while the microphone is still being asked for", async () => {
+    const call = session();
+    const fresh = [{ urls: ["turn:192.0.2.9:443"], username: "u", credential: "c" }];
+    call.media.setIceServers(fresh);
+    await call.grant();
+    expect(call.opened[0]?.options.iceServers).toEqual(fresh);
+    call.media.setIceServers([]);
+    expect(call.peer.setIceServers).toHaveBeenCalledExactlyOnceWith([]);
   });
 });
 
