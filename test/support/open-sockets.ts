@@ -3,16 +3,14 @@ import { readdir, readFile, readlink } from "node:fs/promises";
 
 const ESTABLISHED = "01";
 
-/** Remote ports of the process's IPv4 connections, the oldest connection first (a socket's inode number only grows). */
+/** Remote ports of the process's IPv4 connections. */
 export async function connectedPorts(pid: number): Promise<number[]> {
   const own = await socketInodes(pid);
   const table = (await readFile("/proc/net/tcp", "utf8")).trim().split("\n").slice(1);
   return table
     .map((line) => line.trim().split(/\s+/))
-    .map(([, , remote = "", state, , , , , , inode]) => ({ remote, state, inode: Number(inode) }))
-    .filter(({ state, inode }) => state === ESTABLISHED && own.has(inode))
-    .sort((a, b) => a.inode - b.inode)
-    .map(({ remote }) => Number.parseInt(remote.split(":")[1] ?? "", 16));
+    .filter(([, , , state, , , , , , inode]) => state === ESTABLISHED && own.has(Number(inode)))
+    .map(([, , remote = ""]) => Number.parseInt(remote.split(":")[1] ?? "", 16));
 }
 
 async function socketInodes(pid: number): Promise<Set<number>> {
