@@ -123,6 +123,7 @@ export class AccountSession {
       listener: {
         changed: () => this.#tellSession(),
         buddiesChanged: (userIds) => this.#buddiesChanged(userIds),
+        renewed: () => this.#attachment.moreKnown(),
         moreSupernodes: () => this.#attachment.moreKnown(),
         signedOut: () => parts.signedOut(),
       },

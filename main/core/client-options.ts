@@ -1,7 +1,7 @@
 /** What the client core needs from whoever starts it: the desktop app's shell, or a test. */
 import { TIMES } from "../../protocol/limits.ts";
 import type { Background } from "./background.ts";
-import type { Clock } from "./clock.ts";
+import type { NetworkClock } from "./clock.ts";
 import type { Log } from "./log.ts";
 import type { SystemKeyStore } from "./profile-key.ts";
 
@@ -20,8 +20,15 @@ export interface ClientOptions {
   /** As many random bytes; must be fit for keys. */
   readonly random?: RandomBytes;
   readonly fetch?: typeof fetch;
+  /** How dear it is to guess a password. Both sign-up and sign-in must say the same; only tests say anything. */
+  readonly keyStretching?: KeyStretching;
   readonly times?: Partial<ClientTimes>;
 }
+
+/** Argon2id (RFC 9106): `memory-constrained` is its second recommended choice, 64 MiB in three passes. */
+export type KeyStretching =
+  | "memory-constrained"
+  | { readonly "argon2id-custom": { iterations: number; memory: number; parallelism: number } };
 
 export type RandomBytes = (length: number) => Uint8Array;
 
@@ -49,9 +56,10 @@ export const DEFAULT_TIMES: ClientTimes = {
 
 /** What every part works with; nothing in the core reaches for the clock, randomness or the network itself. */
 export interface Surroundings {
-  readonly clock: Clock;
+  readonly clock: NetworkClock;
   readonly random: RandomBytes;
   readonly fetch: typeof fetch;
+  readonly keyStretching: KeyStretching;
   readonly times: ClientTimes;
   readonly log: Log;
   readonly background: Background;

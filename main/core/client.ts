@@ -5,7 +5,7 @@ import type { Handlers } from "../../protocol/rpc.ts";
 import { AccountStore } from "./account-store.ts";
 import { Background } from "./background.ts";
 import { type ClientOptions, DEFAULT_TIMES, type Surroundings } from "./client-options.ts";
-import { systemClock } from "./clock.ts";
+import { NetworkClock, systemClock } from "./clock.ts";
 import { openDatabase } from "./database.ts";
 import { ipcMethods } from "./ipc-methods.ts";
 import { Messages } from "./messages.ts";
@@ -34,9 +34,11 @@ export interface KithClient {
 export async function openClient(options: ClientOptions): Promise<KithClient> {
   const { dataFolder, deviceName, defaultLoginServer, systemKeyStore, log } = options;
   const surroundings: Surroundings = {
-    clock: systemClock(options.now),
+    clock: new NetworkClock(systemClock(options.now)),
     random: options.random ?? ((length) => new Uint8Array(randomBytes(length))),
     fetch: options.fetch ?? fetch,
+    // Said and not left to the library: another default there would lock everybody out.
+    keyStretching: options.keyStretching ?? "memory-constrained",
     times: { ...DEFAULT_TIMES, ...options.times },
     log,
     background: new Background(log),

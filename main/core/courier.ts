@@ -42,7 +42,7 @@ interface Lane {
 
 export class Courier {
   readonly #source: ConsignmentSource;
-  readonly #directory: Pick<DirectoryView, "device" | "isOnline" | "online">;
+  readonly #directory: Pick<DirectoryView, "device" | "isReachable" | "reachable">;
   readonly #attachment: Pick<Attachment, "home" | "request">;
   readonly #surroundings: Surroundings;
   readonly #lanes = new Map<string, Lane>();
@@ -50,7 +50,7 @@ export class Courier {
 
   constructor(
     source: ConsignmentSource,
-    directory: Pick<DirectoryView, "device" | "isOnline" | "online">,
+    directory: Pick<DirectoryView, "device" | "isReachable" | "reachable">,
     attachment: Pick<Attachment, "home" | "request">,
     surroundings: Surroundings,
   ) {
@@ -63,7 +63,7 @@ export class Courier {
   /** Something may be due to this user, or can be sent now. */
   kick(userId: UserId): void {
     if (this.#stopped) return;
-    for (const { deviceId } of this.#directory.online(userId)) this.#run(this.#lane({ userId, deviceId }));
+    for (const { deviceId } of this.#directory.reachable(userId)) this.#run(this.#lane({ userId, deviceId }));
   }
 
   /** The device has come (back) online: what waited for its word may have been lost with its last connection. */
@@ -142,7 +142,7 @@ export class Courier {
 
   #target({ device }: Lane): Device | null {
     const target = this.#directory.device(device.userId, device.deviceId);
-    return target && this.#directory.isOnline(target) && this.#attachment.home ? target : null;
+    return target && this.#directory.isReachable(target) && this.#attachment.home ? target : null;
   }
 
   async #send({ home, inbox }: Device, due: Consignment): Promise<boolean> {

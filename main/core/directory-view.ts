@@ -5,6 +5,7 @@
 import { KithError } from "../../protocol/errors.ts";
 import type { DeviceAddress, DeviceId, InboxId, NetworkId, SupernodeId, UserId } from "../../protocol/identifiers.ts";
 import { isLeaseValid, type Lease, trustLease } from "../../protocol/lease.ts";
+import { TIMES } from "../../protocol/limits.ts";
 import type { DevicePresence, SealedStatus, UserPresence } from "../../protocol/presence.ts";
 import type { Clock } from "./clock.ts";
 import type { Log } from "./log.ts";
@@ -59,7 +60,7 @@ export class DirectoryView {
     this.#users.set(userId, after);
     const appeared = [...after.values()].filter((device) => {
       const known = before?.get(device.deviceId);
-      return this.isOnline(device) && !(known && this.isOnline(known) && known.inbox === device.inbox);
+      return this.isReachable(device) && !(known && this.isReachable(known) && known.inbox === device.inbox);
     });
     this.#changed(
       userId,
@@ -89,13 +90,28 @@ export class DirectoryView {
     return this.#users.get(userId)?.get(deviceId);
   }
 
-  /** Devices that take envelopes now. */
+  /** Devices that say that they are there. */
   online(userId: UserId): Device[] {
     return this.devices(userId).filter((device) => this.isOnline(device));
   }
 
+  /** Devices that may take envelopes now, seen or unseen. */
+  reachable(userId: UserId): Device[] {
+    return this.devices(userId).filter((device) => this.isReachable(device));
+  }
+
   isOnline({ state, lease }: Device): boolean {
     return state === "online" && isLeaseValid(lease, this.#clock.now());
+  }
+
+  /**
+   * Someone invisible looks gone, but has an inbox and wants messages. Whether anybody is
+   * behind it only trying can tell.
+   */
+  isReachable(device: Device): boolean {
+    const { validityMs, issuedAt } = device.lease;
+    const isHidden = validityMs === 0 && this.#clock.now() < issuedAt + TIMES.leaseValidityMs;
+    return this.isOnline(device) || isHidden;
   }
 
   /** @param profileKey null: not received yet; the status is then plainly "online" */

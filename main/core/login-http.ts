@@ -5,6 +5,7 @@ import type { NetworkId } from "../../protocol/identifiers.ts";
 import { PROTOCOL_VERSION, TIMES } from "../../protocol/limits.ts";
 import { HttpError, LOGIN_HTTP } from "../../protocol/login-api.ts";
 import { networkIdOf } from "../../protocol/node-crypto.ts";
+import type { NetworkClock } from "./clock.ts";
 
 /** The supernode list is the largest answer; what is larger is not read to its end. */
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
@@ -48,13 +49,16 @@ function withScheme(address: string): string {
 export class LoginHttp {
   readonly #origin: string;
   readonly #fetch: typeof fetch;
-  readonly #now: () => number;
+  readonly #clock: NetworkClock;
 
-  /** @param origin as parseLoginServer returns it */
-  constructor(origin: string, fetchFunction: typeof fetch, now: () => number) {
+  /**
+   * @param origin as parseLoginServer returns it
+   * @param clock is set right by the server's
+   */
+  constructor(origin: string, fetchFunction: typeof fetch, clock: NetworkClock) {
     this.#origin = origin;
     this.#fetch = fetchFunction;
-    this.#now = now;
+    this.#clock = clock;
   }
 
   /**
@@ -71,9 +75,11 @@ export class LoginHttp {
     const { networkId, networkKey, name, registration, now } = this.#parse(LOGIN_HTTP.network.output, answer);
     const key = fromBase64(networkKey);
     if (key.length !== 32 || networkIdOf(key) !== networkId) throw this.#nonsense();
-    if (Math.abs(now - this.#now()) > TIMES.maxClockSkewMs) {
+    const lagMs = this.#clock.lagBehind(now);
+    if (Math.abs(lagMs) > TIMES.maxClockSkewMs) {
       throw new KithError("clock-skew", { minutes: TIMES.maxClockSkewMs / 60_000 });
     }
+    this.#clock.setRight(lagMs);
     return { networkId, networkKey: key, name, registration };
   }
 

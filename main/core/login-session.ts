@@ -49,7 +49,7 @@ export class LoginSession {
     this.#identity = identity;
     this.#surroundings = surroundings;
     this.#listener = listener;
-    this.#http = new LoginHttp(identity.loginServer, surroundings.fetch, () => surroundings.clock.now());
+    this.#http = new LoginHttp(identity.loginServer, surroundings.fetch, surroundings.clock);
   }
 
   start(): void {

@@ -23,6 +23,8 @@ export interface LoginSyncListener {
   changed(): void;
   /** These lines of the buddy list have changed. */
   buddiesChanged(userIds: readonly UserId[]): Promise<void>;
+  /** Our certificate is a fresh one: what was refused before may be worth another try. */
+  renewed(): void;
   /** The host cache has new supernodes. */
   moreSupernodes(): void;
   signedOut(): void;
@@ -91,8 +93,10 @@ export class LoginSync {
   }
 
   async #renew(certificate: Uint8Array): Promise<void> {
-    const { anchor, store, account } = this.#parts;
+    const { anchor, store, account, listener } = this.#parts;
     trustUserCertificate(anchor, certificate);
-    if (await store.renew(account, certificate)) this.#certificate = certificate;
+    if (!(await store.renew(account, certificate))) return;
+    this.#certificate = certificate;
+    listener.renewed();
   }
 }

@@ -17,7 +17,7 @@ import {
   openVault,
   sealVault,
 } from "./account-keys.ts";
-import type { Surroundings } from "./client-options.ts";
+import type { KeyStretching, Surroundings } from "./client-options.ts";
 import { fromBase64, LoginHttp, type Network, toBase64 } from "./login-http.ts";
 
 export interface Credentials {
@@ -52,7 +52,12 @@ export async function signUp(credentials: Credentials, surroundings: Surrounding
 
   const { clientRegistrationState, registrationRequest } = opaque.client.startRegistration({ password });
   const { response } = await http.post(LOGIN_HTTP.registerStart, { handle, request: registrationRequest });
-  const { registrationRecord, exportKey } = finishRegistration(clientRegistrationState, response, password);
+  const { registrationRecord, exportKey } = finishRegistration(
+    clientRegistrationState,
+    response,
+    password,
+    surroundings.keyStretching,
+  );
 
   const keys = accountKeys(newAccountSecrets(surroundings.random));
   const vault = sealVault(keys, fromBase64Url(exportKey), surroundings.random);
@@ -86,7 +91,7 @@ export async function signIn(credentials: Credentials, surroundings: Surrounding
 
   const { clientLoginState, startLoginRequest } = opaque.client.startLogin({ password });
   const { attempt, response } = await http.post(LOGIN_HTTP.loginStart, { handle, request: startLoginRequest });
-  const login = finishLogin(clientLoginState, response, password);
+  const login = finishLogin(clientLoginState, response, password, surroundings.keyStretching);
   if (!login) throw new KithError("wrong-password");
   const answer = await http.post(LOGIN_HTTP.loginFinish, {
     attempt,
@@ -98,29 +103,40 @@ export async function signIn(credentials: Credentials, surroundings: Surrounding
   return { network, keys, certificate: ownCertificate(answer.certificate, keys, credentials, network, surroundings) };
 }
 
+/** The server is asked who it is before anything of the user is sent. */
 async function meet(
   { loginServer, pinnedNetwork }: Credentials,
   { fetch, clock }: Surroundings,
 ): Promise<{ http: LoginHttp; network: Network }> {
   await opaque.ready;
-  const http = new LoginHttp(loginServer, fetch, () => clock.now());
+  const http = new LoginHttp(loginServer, fetch, clock);
   const network = await http.network();
   if (pinnedNetwork && network.networkId !== pinnedNetwork) throw new KithError("network-changed");
   return { http, network };
 }
 
 /** What the WebAssembly throws says nothing to a person: the server's message did not fit. */
-function finishRegistration(clientRegistrationState: string, registrationResponse: string, password: string) {
+function finishRegistration(
+  clientRegistrationState: string,
+  registrationResponse: string,
+  password: string,
+  keyStretching: KeyStretching,
+) {
   try {
-    return opaque.client.finishRegistration({ clientRegistrationState, registrationResponse, password });
+    return opaque.client.finishRegistration({
+      clientRegistrationState,
+      registrationResponse,
+      password,
+      keyStretching,
+    });
   } catch (error) {
     throw new KithError("malformed", { what: "the login server's answer" }, { cause: error });
   }
 }
 
-function finishLogin(clientLoginState: string, loginResponse: string, password: string) {
+function finishLogin(clientLoginState: string, loginResponse: string, password: string, keyStretching: KeyStretching) {
   try {
-    return opaque.client.finishLogin({ clientLoginState, loginResponse, password });
+    return opaque.client.finishLogin({ clientLoginState, loginResponse, password, keyStretching });
   } catch (error) {
     throw new KithError("malformed", { what: "the login server's answer" }, { cause: error });
   }

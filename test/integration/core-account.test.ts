@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AccountStore } from "../../main/core/account-store.ts";
 import { Background } from "../../main/core/background.ts";
 import { DEFAULT_TIMES } from "../../main/core/client-options.ts";
-import { systemClock } from "../../main/core/clock.ts";
+import { NetworkClock, systemClock } from "../../main/core/clock.ts";
 import { openDatabase } from "../../main/core/database.ts";
 import { silentLog } from "../../main/core/log.ts";
 import { LoginSession } from "../../main/core/login-session.ts";
@@ -233,8 +233,16 @@ async function signOutDevice(profile: string, deviceId: DeviceId): Promise<void>
   if (!account) throw new Error("nobody is signed in there");
   const { certificate, ...identity } = account;
   const background = new Background(silentLog);
-  const clock = systemClock();
-  const surroundings = { clock, random, fetch, times: DEFAULT_TIMES, log: silentLog, background };
+  const clock = new NetworkClock(systemClock());
+  const surroundings = {
+    clock,
+    keyStretching: "memory-constrained" as const,
+    random,
+    fetch,
+    times: DEFAULT_TIMES,
+    log: silentLog,
+    background,
+  };
   await new Promise<void>((resolve) => {
     const ignored = {
       changed: () => {},

@@ -21,6 +21,8 @@ export type SignedInView = Extract<SessionView, { phase: "signed-in" }>;
 type Push = { [K in keyof IpcPushes]: { readonly name: K; readonly value: IpcPush<K> } }[keyof IpcPushes];
 
 const PASSWORD = "correct horse battery";
+/** Argon2 at its cheapest: only one test is about how dear it is. */
+const QUICK = { "argon2id-custom": { iterations: 1, memory: 8, parallelism: 1 } };
 
 export class HeadlessClient {
   readonly folder: string;
@@ -57,6 +59,7 @@ export class HeadlessClient {
       deviceName: "headless",
       defaultLoginServer: loginServer,
       systemKeyStore: null,
+      keyStretching: QUICK,
       log: silentLog,
       ...core,
       dataFolder: folder,
@@ -195,8 +198,7 @@ export class HeadlessClient {
 
   /** Closes the client and opens its profile anew, as a restart of the app does. */
   async reopen(options: HeadlessOptions = {}): Promise<HeadlessClient> {
-    await this.#client.close();
-    this.#open = false;
+    await this.close({ keepFolder: true });
     const again = await HeadlessClient.open(this.loginServer, { ...options, dataFolder: this.folder });
     again.#ownsFolder = this.#ownsFolder;
     return again;

@@ -2,6 +2,7 @@
 import { Background } from "../../main/core/background.ts";
 import type { Buddy } from "../../main/core/buddy-list.ts";
 import { DEFAULT_TIMES, type Surroundings } from "../../main/core/client-options.ts";
+import { NetworkClock } from "../../main/core/clock.ts";
 import { Consignments } from "../../main/core/consignments.ts";
 import { Conversations } from "../../main/core/conversations.ts";
 import { Courier } from "../../main/core/courier.ts";
@@ -46,9 +47,10 @@ export class MessageSide {
     this.#carry = carry;
     const { db } = profile;
     const surroundings: Surroundings = {
-      clock,
+      clock: new NetworkClock(clock),
       random,
       fetch,
+      keyStretching: "memory-constrained",
       times: DEFAULT_TIMES,
       log: silentLog,
       background: this.background,
@@ -72,7 +74,7 @@ export class MessageSide {
     const device = { deviceId: peer.address.deviceId, home: HOME, inbox: INBOX, state: "online" } as Device;
     this.courier = new Courier(
       consignments,
-      { device: () => device, online: () => [device], isOnline: () => true },
+      { device: () => device, reachable: () => [device], isReachable: () => true },
       {
         home: {} as SupernodeLink,
         request: (async (_name: string, input: { envelope: Uint8Array }) =>

@@ -1,0 +1,96 @@
+/** What buddies see of each other: statuses, coming and going, being invisible. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { HeadlessClient } from "../support/headless-client.ts";
+import { TestNetwork } from "../support/test-network.ts";
+
+let network: TestNetwork;
+let alice: HeadlessClient;
+let bob: HeadlessClient;
+let round = 0;
+
+beforeAll(async () => {
+  network = await TestNetwork.start(3);
+});
+afterAll(() => network.close());
+
+beforeEach(async () => {
+  round++;
+  alice = await HeadlessClient.signedUp(network.loginServer.url, `alice${round}`);
+  bob = await HeadlessClient.signedUp(network.loginServer.url, `bob${round}`);
+  await alice.befriend(bob);
+});
+afterEach(async () => {
+  await alice.close();
+  await bob.close();
+});
+
+const handleOf = (client: HeadlessClient) => client.me.handle;
+
+test("a status and its words are seen by buddies as soon as they are chosen", async () => {
+  await bob.methods.setStatus({ status: "busy", text: " in a meeting " });
+  await alice.until(() => alice.buddy(handleOf(bob))?.statusText === "in a meeting", "words");
+  expect(alice.buddy(handleOf(bob))?.presence).toBe("busy");
+  await bob.methods.setStatus({ status: "away", text: "" });
+  await alice.sees(handleOf(bob), "away");
+  expect(alice.buddy(handleOf(bob))?.statusText).toBe("");
+});
+
+test("a status outlives a restart", async () => {
+  await bob.methods.setStatus({ status: "away", text: "lunch" });
+  bob = await bob.reopen();
+  await bob.attached();
+  expect(bob.me).toMatchObject({ status: "away", statusText: "lunch" });
+  await alice.until(() => alice.buddy(handleOf(bob))?.statusText === "lunch", "words");
+});
+
+test("a normal exit is seen within two seconds, with the time of it", async () => {
+  const before = Date.now();
+  await bob.close();
+  const seen = await alice.sees(handleOf(bob), "offline", 2_000);
+  expect(seen.lastSeenAt).toBeGreaterThanOrEqual(before - 1_000);
+  expect(seen.lastSeenAt).toBeLessThanOrEqual(Date.now() + 1_000);
+});
+
+test("someone invisible looks offline and still writes, hears and is told what became of it", async () => {
+  await bob.methods.setStatus({ status: "invisible", text: "" });
+  await alice.sees(handleOf(bob), "offline");
+  await bob.seesOnline(handleOf(alice));
+
+  await alice.say(handleOf(bob), "are you there?");
+  await bob.hears("are you there?");
+  await bob.say(handleOf(alice), "yes, but hush");
+  await alice.hears("yes, but hush");
+  await bob.line((line) => line.kind === "text" && line.mine && line.delivery === "delivered", "delivered");
+  expect(alice.buddy(handleOf(bob))?.presence).toBe("offline");
+
+  await bob.methods.setStatus({ status: "online", text: "" });
+  await alice.seesOnline(handleOf(bob));
+});
+
+test("someone who starts invisible is never seen, and gets what was said meanwhile", async () => {
+  await bob.methods.setStatus({ status: "invisible", text: "" });
+  await bob.close({ keepFolder: true });
+  await alice.sees(handleOf(bob), "offline");
+  await alice.say(handleOf(bob), "while you were away");
+  const seen = alice.pushes.length;
+  bob = await bob.reopen();
+  await bob.hears("while you were away", 40_000);
+  const presences = alice.pushes
+    .slice(seen)
+    .flatMap((push) => (push.name === "buddies" ? push.value.map(({ presence }) => presence) : []));
+  expect(presences).not.toContain("online");
+}, 60_000);
+
+test("what was said to somebody who is away is waiting, and arrives with them", async () => {
+  await bob.close({ keepFolder: true });
+  await alice.sees(handleOf(bob), "offline");
+  for (const text of ["one", "two", "three"]) {
+    expect(await alice.say(handleOf(bob), text)).toMatchObject({ delivery: "waiting" });
+  }
+  bob = await bob.reopen();
+  for (const text of ["one", "two", "three"]) await bob.hears(text);
+  expect(await bob.texts(handleOf(alice))).toEqual(["one", "two", "three"]);
+  await bob.until(() => bob.buddy(handleOf(alice))?.unread === 3, "unread");
+  await bob.methods.markRead({ peer: alice.me.userId });
+  await bob.until(() => bob.buddy(handleOf(alice))?.unread === 0, "read");
+});
