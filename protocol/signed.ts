@@ -25,6 +25,12 @@ export const DOMAINS = {
   registration: "kith registration 1",
   /** A supernode proves that it holds the key that it enrols. */
   enrolment: "kith enrolment 1",
+  /** A supernode tells the others that it is there, or leaves. */
+  announcement: "kith announcement 1",
+  /** A supernode got no answer from another one. */
+  suspicion: "kith suspicion 1",
+  /** A supernode has reached a newcomer from outside, by UDP and TCP. */
+  voucher: "kith voucher 1",
 } as const;
 export type Domain = keyof typeof DOMAINS;
 

@@ -1,0 +1,239 @@
+/**
+ * What gossip has not brought, comparison does (Demers et al., "Epidemic Algorithms for
+ * Replicated Database Maintenance", PODC 1987): now and then two members compare hashes of
+ * what they know, then the lists where these differ, and tell each other what is missing.
+ * It is also how a newcomer learns of all members.
+ */
+import { type GossipItem, itemBytes } from "../../protocol/gossip-item.ts";
+import {
+  MAX_ITEMS_BYTES,
+  MAX_RANGE_MEMBERS,
+  MAX_RANGES_BYTES,
+  MAX_WANTED,
+  rangeBytes,
+  type SummaryEntry,
+  type SummaryRange,
+  type Wanted,
+} from "../../protocol/gossip-message.ts";
+import type { SupernodeId } from "../../protocol/identifiers.ts";
+import { type GossipContext, jittered } from "./gossip-context.ts";
+import { GOSSIP_LIMITS } from "./gossip-times.ts";
+import { bucketOf, prefixOf } from "./member-table.ts";
+import type { Peer } from "./peer.ts";
+
+/** An answer may take this long, beyond which nobody waits for it. */
+const ANSWER_MS = 5_000;
+
+type Known = Pick<Peer, "id" | "announcement" | "item">;
+
+export interface AntiEntropyOutcomes {
+  /** Another member holds for live whom we hold for dead. */
+  onSignOfLife(peer: Peer): void;
+}
+
+export class AntiEntropy {
+  readonly #context: GossipContext;
+  readonly #outcomes: AntiEntropyOutcomes;
+  /** Whom we have asked, until when we listen. */
+  readonly #asked = new Map<SupernodeId, number>();
+  readonly #wantedAt = new Map<SupernodeId, number>();
+  #wishes = new Map<Peer, Wanted[]>();
+  #isCatchingUp = false;
+
+  constructor(context: GossipContext, outcomes: AntiEntropyOutcomes) {
+    this.#context = context;
+    this.#outcomes = outcomes;
+  }
+
+  start(): void {
+    const { agenda, now, times, random } = this.#context;
+    agenda.schedule(now + times.syncMs * random(), () => this.#periodic());
+  }
+
+  syncWith(peer: Peer): void {
+    const { table, metrics, now } = this.#context;
+    metrics.syncs++;
+    this.#asked.set(peer.id, now + ANSWER_MS);
+    const hashes = table.digest();
+    this.#context.emit({ type: "send", to: peer, message: { type: "digest", hashes } });
+  }
+
+  onDigest(from: Peer, theirs: Uint32Array): void {
+    const ours = this.#context.table.digest();
+    const differing = new Set<number>();
+    for (let bucket = 0; bucket < ours.length; bucket++) {
+      if (ours[bucket] !== theirs[bucket]) differing.add(bucket);
+    }
+    if (differing.size === 0) return;
+    const ranges = this.#rangesOf(differing);
+    // A big difference takes several rounds: each begins elsewhere, so that none is told twice.
+    const start = Math.floor(this.#context.random() * ranges.length);
+    const inTurn = [...ranges.slice(start), ...ranges.slice(0, start)];
+    for (const packet of packed(inTurn, (range) => rangeBytes(range.members.length), MAX_RANGES_BYTES)) {
+      this.#context.emit({ type: "send", to: from, message: { type: "summary", ranges: packet } });
+    }
+  }
+
+  onSummary(from: Peer, ranges: readonly SummaryRange[]): void {
+    const { metrics, now } = this.#context;
+    if ((this.#asked.get(from.id) ?? 0) < now) {
+      metrics.refused.unsolicited++;
+      return;
+    }
+    const buckets = this.#byBucket(new Set(ranges.map((range) => range.from >>> 24)));
+    const missing: GossipItem[] = [];
+    for (const range of ranges) missing.push(...this.#compare(from, range, buckets.get(range.from >>> 24) ?? []));
+    this.#tell(from, missing);
+  }
+
+  onWant(from: Peer, wanted: readonly Wanted[]): void {
+    const { table, self, certificates } = this.#context;
+    const items: GossipItem[] = [];
+    for (const { supernodeId, certificate } of wanted) {
+      const isSelf = supernodeId === self.id;
+      const peer = table.get(supernodeId);
+      const item = isSelf ? self.item : (peer?.item ?? null);
+      if (certificate) {
+        const ids = item ? [supernodeId, item.voucher.value.voucher] : [supernodeId];
+        for (const id of ids) {
+          const known = id === self.id ? self.certificate : certificates.get(id);
+          if (known) items.push({ kind: "certificate", certificate: known });
+        }
+      }
+      if (item) items.push(item);
+    }
+    this.#tell(from, items);
+  }
+
+  /** Remembered until `flush`, so that one message asks for many. */
+  askFor(from: Peer, supernodeId: SupernodeId, certificate: boolean): void {
+    const { now, times } = this.#context;
+    const askedAt = this.#wantedAt.get(supernodeId);
+    if (askedAt !== undefined && now - askedAt < times.wantRetryMs) return;
+    this.#wantedAt.set(supernodeId, now);
+    const wishes = this.#wishes.get(from);
+    if (wishes) wishes.push({ supernodeId, certificate });
+    else this.#wishes.set(from, [{ supernodeId, certificate }]);
+  }
+
+  flush(): void {
+    if (this.#wishes.size === 0) return;
+    const wishes = this.#wishes;
+    this.#wishes = new Map();
+    for (const [peer, wanted] of wishes) {
+      for (let from = 0; from < wanted.length; from += MAX_WANTED) {
+        const message = { type: "want", wanted: wanted.slice(from, from + MAX_WANTED) } as const;
+        this.#context.emit({ type: "send", to: peer, message });
+      }
+      if (this.#asked.has(peer.id)) this.#catchUp(peer);
+    }
+  }
+
+  sweep(): void {
+    const { now, times } = this.#context;
+    for (const [id, until] of this.#asked) if (until < now) this.#asked.delete(id);
+    for (const [id, at] of this.#wantedAt) if (now - at > times.wantRetryMs) this.#wantedAt.delete(id);
+  }
+
+  #periodic(): void {
+    const { agenda, now, times, table } = this.#context;
+    agenda.schedule(now + jittered(this.#context, times.syncMs), () => this.#periodic());
+    const [partner] = table.sample(1, null);
+    if (partner) this.syncWith(partner);
+  }
+
+  /** What this round has brought may not be all. */
+  #catchUp(peer: Peer): void {
+    if (this.#isCatchingUp) return;
+    this.#isCatchingUp = true;
+    const { agenda, now, times } = this.#context;
+    agenda.schedule(now + times.catchUpMs, () => {
+      this.#isCatchingUp = false;
+      this.syncWith(peer);
+    });
+  }
+
+  #compare(from: Peer, range: SummaryRange, ours: readonly Known[]): GossipItem[] {
+    const { table, self, certificates } = this.#context;
+    const listed = new Set<SupernodeId>();
+    const missing: GossipItem[] = [];
+    for (const { supernodeId, incarnation } of range.members) {
+      listed.add(supernodeId);
+      const peer = table.get(supernodeId);
+      const known = supernodeId === self.id ? self.announcement.value : peer?.announcement.value;
+      if (!known || (!peer?.voucher && supernodeId !== self.id) || known.incarnation < incarnation) {
+        this.askFor(from, supernodeId, !certificates.get(supernodeId));
+      } else if (known.incarnation > incarnation) {
+        const item = supernodeId === self.id ? self.item : peer?.item;
+        if (item) missing.push(item);
+      } else if (peer && !peer.isLive) {
+        this.#outcomes.onSignOfLife(peer);
+      }
+    }
+    for (const { id, item } of ours) {
+      const prefix = prefixOf(id);
+      if (item && prefix >= range.from && prefix <= range.to && !listed.has(id)) missing.push(item);
+    }
+    return missing;
+  }
+
+  /** The live members, this one included, whose IDs begin with one of these bytes. */
+  #byBucket(buckets: ReadonlySet<number>): Map<number, Known[]> {
+    const { table, self } = this.#context;
+    const known = new Map<number, Known[]>([...buckets].map((bucket) => [bucket, []]));
+    if (self.item) known.get(bucketOf(self.id))?.push(self);
+    for (const peer of table.live) known.get(peer.bucket)?.push(peer);
+    return known;
+  }
+
+  #rangesOf(buckets: ReadonlySet<number>): SummaryRange[] {
+    return [...this.#byBucket(buckets)].flatMap(([bucket, known]) =>
+      splitRange(
+        bucket,
+        known.map(({ id, announcement }) => ({ supernodeId: id, incarnation: announcement.value.incarnation })),
+      ),
+    );
+  }
+
+  #tell(to: Peer, items: readonly GossipItem[]): void {
+    for (const packet of packed(items, itemBytes, MAX_ITEMS_BYTES)) {
+      this.#context.emit({ type: "send", to, message: { type: "gossip", items: packet } });
+    }
+  }
+}
+
+/** One bucket as ranges that each fit a packet, without a gap between them. */
+function splitRange(bucket: number, members: SummaryEntry[]): SummaryRange[] {
+  const first = bucket * 2 ** 24;
+  const last = first + 2 ** 24 - 1;
+  if (members.length <= MAX_RANGE_MEMBERS) return [{ from: first, to: last, members }];
+  const sorted = members.sort((a, b) => prefixOf(a.supernodeId) - prefixOf(b.supernodeId));
+  const ranges: SummaryRange[] = [];
+  let from = first;
+  for (let index = 0; index < sorted.length; index += MAX_RANGE_MEMBERS) {
+    const chunk = sorted.slice(index, index + MAX_RANGE_MEMBERS);
+    const next = sorted[index + MAX_RANGE_MEMBERS];
+    const to = next ? prefixOf(next.supernodeId) - 1 : last;
+    // Two IDs with the same 32 bits at a border: then the range is not told, rather than told wrongly.
+    if (to >= prefixOf((chunk.at(-1) as SummaryEntry).supernodeId)) ranges.push({ from, to, members: chunk });
+    from = to + 1;
+  }
+  return ranges;
+}
+
+/** Into as few packets as come out in this order, and not more than one comparison may cost. */
+function packed<T>(parts: readonly T[], size: (part: T) => number, room: number): T[][] {
+  const packets: T[][] = [];
+  let left = 0;
+  for (const part of parts) {
+    const bytes = size(part);
+    if (bytes > left || (packets.at(-1)?.length ?? 0) >= 255) {
+      if (packets.length === GOSSIP_LIMITS.syncPackets) break;
+      packets.push([]);
+      left = room;
+    }
+    packets.at(-1)?.push(part);
+    left -= bytes;
+  }
+  return packets;
+}

@@ -1,0 +1,98 @@
+/** The UDP port that the gossip runs over: one of its own, or a share in another's (the first byte tells whose a packet is). */
+import { createSocket, type Socket } from "node:dgram";
+import { lookup } from "node:dns";
+import { isIP } from "node:net";
+import { KithError } from "../../protocol/errors.ts";
+
+export interface DatagramPort {
+  readonly port: number;
+  /** Sends, or loses: like any datagram. `host` may be a name. */
+  send(datagram: Uint8Array, host: string, port: number): void;
+  onDatagram(listener: (datagram: Uint8Array) => void): void;
+  close(): void;
+}
+
+/** Names are looked up again after this: a supernode may move. */
+const NAME_LIFE_MS = 5 * 60_000;
+
+interface ResolvedName {
+  readonly address: string | null;
+  readonly at: number;
+}
+
+/** @throws KithError `port-in-use`, `option-invalid` */
+export async function openUdpPort(listen: string, port: number): Promise<DatagramPort> {
+  const type = isIP(listen) === 6 ? "udp6" : "udp4";
+  // Every recipient is resolved before it is sent to; dgram's own look-up would cost a thread each.
+  const socket = createSocket({ type, lookup: (host, _options, done) => done(null, host, isIP(host)) });
+  await bound(socket, listen, port);
+  return new UdpPort(socket, type);
+}
+
+function bound(socket: Socket, listen: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once("error", (error: NodeJS.ErrnoException) => {
+      socket.close();
+      reject(
+        error.code === "EADDRINUSE"
+          ? new KithError("port-in-use", { port }, { cause: error })
+          : new KithError("option-invalid", { option: "--listen", why: `${listen} is no address of this machine` }),
+      );
+    });
+    socket.bind(port, listen, () => {
+      socket.removeAllListeners("error");
+      resolve();
+    });
+  });
+}
+
+class UdpPort implements DatagramPort {
+  readonly #socket: Socket;
+  readonly #family: 4 | 6;
+  readonly #names = new Map<string, ResolvedName>();
+
+  constructor(socket: Socket, type: "udp4" | "udp6") {
+    this.#socket = socket;
+    this.#family = type === "udp6" ? 6 : 4;
+    // What a socket reports (an unreachable host, a full buffer) is a lost packet, no more.
+    socket.on("error", () => undefined);
+  }
+
+  get port(): number {
+    return this.#socket.address().port;
+  }
+
+  send(datagram: Uint8Array, host: string, port: number): void {
+    const address = isIP(host) ? host : this.#resolved(host);
+    const reachable = address && this.#mapped(address);
+    if (reachable) this.#socket.send(datagram, port, reachable, () => undefined);
+  }
+
+  onDatagram(listener: (datagram: Uint8Array) => void): void {
+    this.#socket.on("message", listener);
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  /** An IPv6 socket reaches IPv4 by mapped addresses (RFC 4291, section 2.5.5.2). */
+  #mapped(address: string): string | null {
+    const family = isIP(address);
+    if (family === this.#family) return address;
+    return family === 4 ? `::ffff:${address}` : null;
+  }
+
+  /** The first packets to a name are lost while it is looked up. */
+  #resolved(host: string): string | null {
+    const known = this.#names.get(host);
+    const isFresh = known !== undefined && performance.now() - known.at < NAME_LIFE_MS;
+    if (!isFresh) {
+      this.#names.set(host, { address: known?.address ?? null, at: performance.now() });
+      lookup(host, (error, address) => {
+        if (!error) this.#names.set(host, { address, at: performance.now() });
+      });
+    }
+    return known?.address ?? null;
+  }
+}

@@ -1,0 +1,424 @@
+/**
+ * Membership as a state machine: an event and the time go in, effects come out. It knows
+ * no socket, no clock and no source of chance but those it is given, so that thousands of
+ * it run in one process under a virtual clock (test/sim).
+ */
+import type { SupernodeCertificate } from "../../protocol/certificate.ts";
+import type { MemberItem } from "../../protocol/gossip-item.ts";
+import { type GossipMessage, MAX_ITEMS_BYTES } from "../../protocol/gossip-message.ts";
+import type { Hello } from "../../protocol/gossip-packet.ts";
+import type { Announcement } from "../../protocol/gossip-statement.ts";
+import type { SupernodeId } from "../../protocol/identifiers.ts";
+import { type Signed, statement } from "../../protocol/signed.ts";
+import { Agenda } from "./agenda.ts";
+import { AntiEntropy } from "./anti-entropy.ts";
+import { BroadcastQueue } from "./broadcast-queue.ts";
+import { CertificateDirectory, type TrustCertificate } from "./certificate-directory.ts";
+import { type GossipContext, type GossipEffect, jittered, memberCount, type Stage } from "./gossip-context.ts";
+import { GossipMetrics, type GossipRefusal } from "./gossip-metrics.ts";
+import { GOSSIP_LIMITS, type GossipTimes } from "./gossip-times.ts";
+import { Identity, type IdentityParts } from "./identity.ts";
+import { Joining } from "./joining.ts";
+import { LocalHealth } from "./local-health.ts";
+import { MemberTable } from "./member-table.ts";
+import { Newcomers } from "./newcomers.ts";
+import { Peer } from "./peer.ts";
+import { Prober } from "./prober.ts";
+import { Reconnector } from "./reconnector.ts";
+import { Roster } from "./roster.ts";
+import { retransmissions } from "./suspicion-timeout.ts";
+import { TokenBucket } from "./token-bucket.ts";
+
+export type GossipEvent =
+  | { readonly type: "start" }
+  /** The time that `nextWakeAt` named has come. */
+  | { readonly type: "wake" }
+  /** From a packet whose tag was right: `from` is who has sealed it. */
+  | { readonly type: "message"; readonly from: SupernodeId; readonly message: GossipMessage }
+  /** A packet whose tag could not be checked, because its sender is not known. */
+  | { readonly type: "stranger"; readonly supernodeId: SupernodeId }
+  | { readonly type: "hello"; readonly hello: Hello }
+  | { readonly type: "tcp-probed"; readonly supernodeId: SupernodeId; readonly isReachable: boolean }
+  /** A sign from outside the gossip that a member may be dead: its TCP link has broken. */
+  | { readonly type: "link-lost"; readonly supernodeId: SupernodeId }
+  /** A supernode with a certificate that was checked: from the login server's list, or met by TCP. */
+  | { readonly type: "met"; readonly certificate: Signed<SupernodeCertificate> }
+  /** What this supernode knew when it last wrote it down: from its own disk, so it is not checked again. */
+  | { readonly type: "remember"; readonly members: Iterable<RememberedMember> }
+  | { readonly type: "certificate-renewed"; readonly certificate: Signed<SupernodeCertificate> }
+  | { readonly type: "leave" };
+
+export interface RememberedMember {
+  readonly certificate: Signed<SupernodeCertificate>;
+  readonly item: MemberItem;
+}
+
+export interface GossipCoreOptions extends IdentityParts {
+  /** Supernodes to begin with. */
+  readonly seeds: Iterable<Signed<SupernodeCertificate>>;
+  readonly trustCertificate: TrustCertificate;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly times: GossipTimes;
+}
+
+/** Those whom we tell ourselves that we leave; they tell the others. */
+const TOLD_OF_LEAVING = 8;
+
+export class GossipCore {
+  readonly #context: GossipContext;
+  readonly #roster: Roster;
+  readonly #prober: Prober;
+  readonly #antiEntropy: AntiEntropy;
+  readonly #joining: Joining;
+  readonly #newcomers: Newcomers;
+  readonly #reconnector: Reconnector;
+  readonly #hellos: TokenBucket;
+  readonly #inquiries: TokenBucket;
+  #effects: GossipEffect[] = [];
+  #isGossiping = false;
+
+  /** @param now ms since 1970, never going back, as in `handle` */
+  constructor(options: GossipCoreOptions, now: number) {
+    const context: GossipContext = {
+      now,
+      stage: { kind: "joining" },
+      self: new Identity(options, now),
+      table: new MemberTable(options.random),
+      certificates: new CertificateDirectory(options.trustCertificate),
+      queue: new BroadcastQueue(),
+      agenda: new Agenda(),
+      health: new LocalHealth(),
+      times: options.times,
+      metrics: new GossipMetrics(),
+      scheme: options.scheme,
+      random: options.random,
+      emit: (effect) => this.#effects.push(effect),
+    };
+    this.#context = context;
+    for (const seed of options.seeds) context.certificates.add(seed);
+    this.#hellos = new TokenBucket(GOSSIP_LIMITS.helloBurst, GOSSIP_LIMITS.hellosPerSecond, now);
+    this.#inquiries = new TokenBucket(GOSSIP_LIMITS.inquiryBurst, GOSSIP_LIMITS.inquiriesPerSecond, now);
+    this.#antiEntropy = new AntiEntropy(context, { onSignOfLife: (peer) => this.#reconnector.remind(peer) });
+    this.#roster = new Roster(context, {
+      onUnknown: (from, id, withCertificate) => this.#antiEntropy.askFor(from, id, withCertificate),
+      onAdmitted: (by) => this.#onAdmitted(by),
+      onSecondOpinion: (peer) => this.#prober.probeNow(peer),
+    });
+    this.#prober = new Prober(context, this.#roster, (bytes) =>
+      context.queue.take(bytes, retransmissions(memberCount(context))),
+    );
+    this.#newcomers = new Newcomers(context, this.#roster);
+    this.#reconnector = new Reconnector(context, this.#roster);
+    this.#joining = new Joining(context, () => this.#onMember());
+  }
+
+  get id(): SupernodeId {
+    return this.#context.self.id;
+  }
+
+  get stage(): Stage {
+    return this.#context.stage;
+  }
+
+  get metrics(): GossipMetrics {
+    return this.#context.metrics;
+  }
+
+  /** The other members: alive, or suspected and not yet concluded to be dead. */
+  get members(): readonly Peer[] {
+    return this.#context.table.live;
+  }
+
+  /** Our half of a hello. */
+  hello(isAnswer: boolean): Hello {
+    const { certificate, announcement } = this.#context.self;
+    return { certificate, announcement, isAnswer, isMember: this.stage.kind === "member" };
+  }
+
+  peer(id: SupernodeId): Peer | undefined {
+    return this.#context.table.get(id);
+  }
+
+  /** Where a supernode is now, by the newest certificate that we know. */
+  certificateOf(id: SupernodeId): Signed<SupernodeCertificate> | undefined {
+    return this.#context.certificates.get(id) ?? this.#context.table.get(id)?.certificate;
+  }
+
+  /** When it wants to be woken next. */
+  nextWakeAt(): number {
+    return this.#context.agenda.nextAt();
+  }
+
+  /** A packet that the transport has refused. */
+  count(refusal: GossipRefusal): void {
+    this.#context.metrics.refused[refusal]++;
+  }
+
+  handle(event: GossipEvent, now: number): GossipEffect[] {
+    this.#context.now = Math.max(this.#context.now, now);
+    this.#dispatch(event);
+    this.#antiEntropy.flush();
+    this.#gossipSoon();
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  #dispatch(event: GossipEvent): void {
+    switch (event.type) {
+      case "start":
+        this.#start();
+        return;
+      case "wake":
+        this.#wake();
+        return;
+      case "message":
+        this.#receive(event.from, event.message);
+        return;
+      case "stranger":
+        this.#inquire(event.supernodeId);
+        return;
+      case "hello":
+        this.#greeted(event.hello);
+        return;
+      case "tcp-probed":
+        this.#newcomers.onTcpProbed(event.supernodeId, event.isReachable);
+        return;
+      case "link-lost": {
+        const peer = this.peer(event.supernodeId);
+        if (peer) this.#prober.probeNow(peer);
+        return;
+      }
+      case "met":
+        this.#context.certificates.add(event.certificate);
+        this.#reconnector.meet(event.certificate);
+        return;
+      case "remember":
+        this.#remember(event.members);
+        return;
+      case "certificate-renewed":
+        this.#context.certificates.add(event.certificate);
+        this.#roster.renewCertificate(event.certificate);
+        for (const peer of this.#context.table.sample(2, null)) {
+          this.#context.emit({ type: "hello", to: peer.certificate, isAnswer: false });
+        }
+        return;
+      case "leave":
+        this.#leave();
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  #remember(members: Iterable<RememberedMember>): void {
+    for (const { certificate, item } of members) {
+      this.#context.certificates.add(certificate);
+      if (certificate.value.supernodeId !== this.id) this.#roster.remember(certificate, item);
+      else if (this.#roster.rememberSelf(item)) this.#joining.admitted();
+    }
+  }
+
+  #start(): void {
+    const { agenda, times, now } = this.#context;
+    this.#joining.start();
+    this.#prober.start();
+    this.#antiEntropy.start();
+    this.#reconnector.start();
+    agenda.schedule(now + times.sweepMs, () => this.#sweep());
+  }
+
+  #wake(): void {
+    const { agenda, now, times, metrics, health } = this.#context;
+    const lateMs = now - agenda.nextAt();
+    if (Number.isFinite(lateMs) && lateMs > times.stallMs) {
+      // We were asleep (a stopped process, a closed lid): answers may be waiting in the socket.
+      metrics.stalls++;
+      health.worsen(1);
+      agenda.postponeAll(lateMs);
+      this.#roster.postpone(lateMs);
+    }
+    agenda.run(now);
+  }
+
+  #receive(fromId: SupernodeId, message: GossipMessage): void {
+    const { metrics, now } = this.#context;
+    const from = this.peer(fromId);
+    if (!from) {
+      this.#inquire(fromId);
+      return;
+    }
+    if (!from.packets(now).take(now)) {
+      this.count("flooded");
+      return;
+    }
+    if (from.status === "dead") this.#reconnector.remind(from);
+    switch (message.type) {
+      case "ping":
+        this.#roster.apply(message.items, from);
+        this.#prober.onPing(from, message.nonce);
+        return;
+      case "ack":
+        this.#roster.apply(message.items, from);
+        if (!this.#newcomers.onAck(from, message.nonce)) this.#prober.onAck(from, message.nonce);
+        return;
+      case "nack":
+        this.#prober.onNack(from, message.nonce);
+        return;
+      case "gossip":
+        this.#roster.apply(message.items, from);
+        return;
+      case "summary":
+        this.#antiEntropy.onSummary(from, message.ranges);
+        return;
+      case "unreachable":
+        if (message.subject === this.id) this.#joining.turnedAway(message.by);
+        else this.#newcomers.onUnreachable(from, message.subject, message.by);
+        return;
+    }
+    // What follows makes us work for the sender, so it must be a member.
+    if (!from.voucher) {
+      metrics.refused["not-a-member"]++;
+      return;
+    }
+    switch (message.type) {
+      case "probe":
+        this.#prober.onProbe(from, message.nonce, message.target);
+        return;
+      case "digest":
+        this.#antiEntropy.onDigest(from, message.hashes);
+        return;
+      case "want":
+        this.#antiEntropy.onWant(from, message.wanted);
+        return;
+      case "vouch": {
+        const peer = this.#introduce(message.certificate, message.announcement);
+        if (peer) this.#newcomers.examine(peer, from);
+        return;
+      }
+      default:
+        message satisfies never;
+    }
+  }
+
+  /** A member that we have not heard of yet may be probing us: whom we know may know it. */
+  #inquire(id: SupernodeId): void {
+    const { metrics, table, certificates, now } = this.#context;
+    metrics.refused["unknown-sender"]++;
+    const [somebody] = table.sample(1, id);
+    if (somebody && !table.get(id) && this.#inquiries.take(now)) {
+      this.#antiEntropy.askFor(somebody, id, !certificates.get(id));
+    }
+  }
+
+  #greeted(hello: Hello): void {
+    const { now } = this.#context;
+    if (hello.certificate.value.supernodeId === this.id) return;
+    if (!this.#hellos.take(now)) {
+      this.count("flooded");
+      return;
+    }
+    const peer = this.#introduce(hello.certificate, hello.announcement);
+    if (!peer) return;
+    this.#joining.onHello(hello);
+    if (peer.status === "dead") this.#reconnector.remind(peer);
+    if (!hello.isAnswer && now - peer.greetedAt >= 1_000) {
+      peer.greetedAt = now;
+      const to = this.certificateOf(peer.id) ?? peer.certificate;
+      this.#context.emit({ type: "hello", to, isAnswer: true });
+    }
+    if (!hello.isMember) this.#tellOfItself(peer);
+    this.#newcomers.consider(peer);
+  }
+
+  /** After a restart it may not know that somebody vouches for it. */
+  #tellOfItself(peer: Peer): void {
+    const { stage, certificates, self } = this.#context;
+    if (stage.kind !== "member" || !peer.isLive || !peer.item) return;
+    const guarantor = peer.item.voucher.value.voucher;
+    const certificate = guarantor === self.id ? self.certificate : certificates.get(guarantor);
+    const items = [...(certificate ? [{ kind: "certificate", certificate } as const] : []), peer.item];
+    this.#context.emit({ type: "send", to: peer, message: { type: "gossip", items } });
+  }
+
+  /** A supernode that shows its certificate and announcement: known from now on if both are genuine. */
+  #introduce(certificate: Signed<SupernodeCertificate>, announcement: Signed<Announcement>): Peer | null {
+    const { certificates, table, scheme, now } = this.#context;
+    const { supernodeId, signKey } = certificate.value;
+    if (supernodeId !== announcement.value.supernodeId || supernodeId === this.id) return null;
+    if (!certificates.learn(certificate)) {
+      this.count("forged");
+      return null;
+    }
+    const known = table.get(supernodeId);
+    if (known) {
+      this.#roster.applyAnnouncement(announcement, known);
+      return known;
+    }
+    if (!scheme.verify(statement("announcement", announcement.body), announcement.signature, signKey)) {
+      this.count("forged");
+      return null;
+    }
+    const peer = new Peer(certificate, announcement, null, now);
+    table.add(peer);
+    return peer;
+  }
+
+  #onAdmitted(by: Peer): void {
+    if (this.stage.kind === "member") return;
+    this.#joining.admitted();
+    this.#roster.tellOfSelf();
+    this.#antiEntropy.syncWith(by);
+  }
+
+  /** Those who have greeted us while we could not yet let anybody in. */
+  #onMember(): void {
+    for (const peer of [...this.#context.table.all()]) {
+      if (peer.status === "candidate") this.#newcomers.consider(peer);
+    }
+  }
+
+  #leave(): void {
+    this.#roster.leave();
+    const { table, self, agenda } = this.#context;
+    const items = [{ kind: "announcement", announcement: self.announcement }] as const;
+    for (const peer of table.sample(TOLD_OF_LEAVING, null)) {
+      this.#context.emit({ type: "send", to: peer, message: { type: "gossip", items } });
+    }
+    agenda.clear();
+    this.#context.stage = { kind: "left" };
+    this.#context.emit({ type: "stage", stage: this.#context.stage });
+  }
+
+  #gossipSoon(): void {
+    const { agenda, queue, now, times, stage } = this.#context;
+    if (this.#isGossiping || queue.isEmpty || stage.kind === "left") return;
+    this.#isGossiping = true;
+    agenda.schedule(now + jittered(this.#context, times.gossipMs), () => {
+      this.#isGossiping = false;
+      this.#gossip();
+    });
+  }
+
+  #gossip(): void {
+    const { queue, table } = this.#context;
+    const limit = retransmissions(memberCount(this.#context));
+    const packets = Math.min(GOSSIP_LIMITS.packetsPerTarget, Math.ceil(queue.bytes / MAX_ITEMS_BYTES));
+    for (const peer of table.sample(GOSSIP_LIMITS.fanout, null)) {
+      for (let packet = 0; packet < packets && !queue.isEmpty; packet++) {
+        const items = queue.take(MAX_ITEMS_BYTES, limit);
+        this.#context.emit({ type: "send", to: peer, message: { type: "gossip", items } });
+      }
+    }
+  }
+
+  #sweep(): void {
+    const { agenda, now, times } = this.#context;
+    agenda.schedule(now + times.sweepMs, () => this.#sweep());
+    this.#roster.sweep();
+    this.#antiEntropy.sweep();
+    this.#newcomers.sweep();
+    this.#reconnector.sweep();
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Membership by gossip, for a real supernode: the state machine with a socket, a clock and
+ * a file. To everything else in the supernode it is a Membership like any other.
+ */
+import type { Logger } from "pino";
+import type { SupernodeCertificate } from "../../protocol/certificate.ts";
+import { KithError } from "../../protocol/errors.ts";
+import { decodeGossipMessage, encodeGossipMessage } from "../../protocol/gossip-message.ts";
+import { decodeGossipPacket, encodeHello, isGossipPacket } from "../../protocol/gossip-packet.ts";
+import type { SupernodeId } from "../../protocol/identifiers.ts";
+import { nodeSignatures } from "../../protocol/node-crypto.ts";
+import type { Signed } from "../../protocol/signed.ts";
+import { type TrustAnchor, trustSupernodeCertificate } from "../../protocol/trust.ts";
+import type { Member, Membership, MembershipChange } from "../membership-source.ts";
+import type { DatagramPort } from "./datagram-port.ts";
+import type { GossipEffect, Stage } from "./gossip-context.ts";
+import { GossipCore, type GossipEvent, type RememberedMember } from "./gossip-core.ts";
+import type { GossipMetrics } from "./gossip-metrics.ts";
+import { GOSSIP_TIMES, type GossipTimes } from "./gossip-times.ts";
+import { decodeMembers, encodeMembers } from "./member-file.ts";
+import { newGossipKeyPair, PacketSeal } from "./packet-seal.ts";
+import type { Peer } from "./peer.ts";
+
+const SAVE_MS = 60_000;
+/** Time for the news of our leaving to leave. */
+const GOODBYE_MS = 200;
+
+export interface GossipMembershipParts {
+  readonly self: Member;
+  /** Ed25519, tweetnacl's format. */
+  readonly secretKey: Uint8Array;
+  readonly anchor: TrustAnchor;
+  /** Certified supernodes to begin with: the login server's list, checked. */
+  readonly seeds: readonly Member[];
+  /** Closed with the membership. */
+  readonly port: DatagramPort;
+  /** Never rejects. */
+  readonly probeTcp: (certificate: SupernodeCertificate) => Promise<boolean>;
+  readonly memory: { read(): Uint8Array | null; write(bytes: Uint8Array): void };
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly times?: Partial<GossipTimes>;
+}
+
+export class GossipMembership implements Membership {
+  readonly #parts: GossipMembershipParts;
+  readonly #core: GossipCore;
+  readonly #seal: PacketSeal;
+  readonly #listeners = new Set<(change: MembershipChange) => void>();
+  readonly #members = new Map<SupernodeId, Member>();
+  readonly #startedAt: { readonly wall: number; readonly monotonic: number };
+  readonly #saving: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(parts: GossipMembershipParts) {
+    this.#parts = parts;
+    this.#startedAt = { wall: parts.anchor.now(), monotonic: performance.now() };
+    const keys = newGossipKeyPair();
+    this.#seal = new PacketSeal(parts.self.value.supernodeId, keys);
+    this.#core = new GossipCore(
+      {
+        certificate: parts.self,
+        secretKey: parts.secretKey,
+        gossipKey: keys.publicKey,
+        scheme: nodeSignatures,
+        seeds: parts.seeds,
+        trustCertificate: (bytes) => trustSupernodeCertificate(parts.anchor, bytes),
+        random: parts.random,
+        times: { ...GOSSIP_TIMES, ...parts.times },
+      },
+      this.#now(),
+    );
+    this.#members.set(this.#core.id, parts.self);
+    parts.port.onDatagram((datagram) => this.#receive(datagram));
+    this.#saving = setInterval(() => this.#save(), SAVE_MS).unref();
+    const remembered = parts.memory.read();
+    if (remembered) this.#handle({ type: "remember", members: decodeMembers(remembered, parts.anchor.now()) });
+    this.#handle({ type: "start" });
+  }
+
+  get stage(): Stage {
+    return this.#core.stage;
+  }
+
+  get metrics(): GossipMetrics {
+    return this.#core.metrics;
+  }
+
+  members(): ReadonlyMap<SupernodeId, Member> {
+    return this.#members;
+  }
+
+  meet(supernode: Member): void {
+    this.#handle({ type: "met", certificate: supernode });
+  }
+
+  /** The TCP link to a member has broken: it is probed at once. */
+  linkLost(supernodeId: SupernodeId): void {
+    this.#handle({ type: "link-lost", supernodeId });
+  }
+
+  /** Our own certificate has been renewed. */
+  renewSelf(self: Member): void {
+    this.#members.set(self.value.supernodeId, self);
+    this.#handle({ type: "certificate-renewed", certificate: self });
+    this.#tell({ kind: "renewed", member: self });
+  }
+
+  onChange(listener: (change: MembershipChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Says goodbye, so that nobody has to find out. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#save();
+    this.#handle({ type: "leave" });
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#saving);
+    this.#listeners.clear();
+    setTimeout(() => this.#parts.port.close(), GOODBYE_MS).unref();
+  }
+
+  /** Follows the wall clock at the start, then never goes back, whatever is done to the clock. */
+  #now(): number {
+    return this.#startedAt.wall + (performance.now() - this.#startedAt.monotonic);
+  }
+
+  #handle(event: GossipEvent): void {
+    if (this.#isClosed) return;
+    for (const effect of this.#core.handle(event, this.#now())) this.#carryOut(effect);
+    clearTimeout(this.#timer);
+    const waitMs = this.#core.nextWakeAt() - this.#now();
+    if (Number.isFinite(waitMs)) {
+      this.#timer = setTimeout(() => this.#handle({ type: "wake" }), Math.max(0, waitMs)).unref();
+    }
+  }
+
+  #carryOut(effect: GossipEffect): void {
+    switch (effect.type) {
+      case "send":
+        this.#send(effect.to, encodeGossipMessage(effect.message));
+        break;
+      case "hello":
+        this.#sendTo(effect.to, encodeHello(this.#core.hello(effect.isAnswer)));
+        break;
+      case "probe-tcp":
+        void this.#probeTcp(effect.certificate.value);
+        break;
+      case "changed":
+        if (effect.change.kind === "left") this.#members.delete(effect.change.supernodeId);
+        else this.#members.set(effect.change.member.value.supernodeId, effect.change.member);
+        this.#tell(effect.change);
+        break;
+      case "stage":
+        this.#parts.log.info({ stage: effect.stage }, "the membership has changed its stage");
+        break;
+      default:
+        effect satisfies never;
+    }
+  }
+
+  #send(to: Peer, message: Uint8Array): void {
+    const packet = this.#seal.seal(to.id, to.announcement.value.gossipKey, message);
+    const certificate = this.#core.certificateOf(to.id);
+    if (packet && certificate) this.#sendTo(certificate, packet);
+  }
+
+  /** Only ever to where a certificate says: whoever forges a source address draws no answer there. */
+  #sendTo({ value: { host, port } }: Signed<SupernodeCertificate>, packet: Uint8Array): void {
+    this.#parts.port.send(packet, host, port);
+  }
+
+  async #probeTcp(certificate: SupernodeCertificate): Promise<void> {
+    const isReachable = await this.#parts.probeTcp(certificate);
+    this.#handle({ type: "tcp-probed", supernodeId: certificate.supernodeId, isReachable });
+  }
+
+  #receive(datagram: Uint8Array): void {
+    if (this.#isClosed || !isGossipPacket(datagram)) return;
+    try {
+      const packet = decodeGossipPacket(datagram);
+      if (packet.kind === "hello") {
+        this.#handle({ type: "hello", hello: packet.hello });
+        return;
+      }
+      const sender = this.#core.peer(packet.sender);
+      if (!sender) {
+        this.#handle({ type: "stranger", supernodeId: packet.sender });
+        return;
+      }
+      const verdict = this.#seal.open(packet, sender.announcement.value.gossipKey);
+      if (verdict !== "genuine") {
+        this.#core.count(verdict);
+        return;
+      }
+      this.#handle({ type: "message", from: packet.sender, message: decodeGossipMessage(packet.message) });
+    } catch (error) {
+      if (!(error instanceof KithError)) throw error;
+      this.#core.count("malformed");
+    }
+  }
+
+  #tell(change: MembershipChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+
+  #save(): void {
+    const members = this.#core.members.flatMap(({ certificate, item }): RememberedMember[] =>
+      item ? [{ certificate, item }] : [],
+    );
+    // A network of one is nothing to remember, and may be one that we were cut off from.
+    if (members.length === 0) return;
+    try {
+      this.#parts.memory.write(encodeMembers(members));
+    } catch (error) {
+      this.#parts.log.warn({ err: error }, "the members could not be written down");
+    }
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * This supernode's own way in: it greets certified supernodes until one that takes part
+ * answers, has it examined and let in. Where nobody takes part yet, the lowest ID of those
+ * who have met begins the network.
+ */
+import type { SupernodeCertificate } from "../../protocol/certificate.ts";
+import type { Hello } from "../../protocol/gossip-packet.ts";
+import type { SupernodeId } from "../../protocol/identifiers.ts";
+import type { Signed } from "../../protocol/signed.ts";
+import { type GossipContext, jittered, type Stage } from "./gossip-context.ts";
+
+const HELLOS_PER_ROUND = 4;
+
+export class Joining {
+  readonly #context: GossipContext;
+  readonly #onMember: () => void;
+  /** When a member last answered. */
+  #memberAt = Number.NEGATIVE_INFINITY;
+  /** Others who are joining as well, and when they last answered. */
+  readonly #companions = new Map<SupernodeId, number>();
+  #startedAt = 0;
+
+  /** @param onMember is told once this supernode takes part */
+  constructor(context: GossipContext, onMember: () => void) {
+    this.#context = context;
+    this.#onMember = onMember;
+  }
+
+  start(): void {
+    this.#startedAt = this.#context.now;
+    this.#round();
+  }
+
+  onHello(hello: Hello): void {
+    if (this.#isIn) return;
+    if (hello.isMember) this.#memberAt = this.#context.now;
+    else this.#companions.set(hello.certificate.value.supernodeId, this.#context.now);
+  }
+
+  /** Somebody has reached us and vouches for us. */
+  admitted(): void {
+    this.#enter({ kind: "member" });
+  }
+
+  turnedAway(by: "udp" | "tcp"): void {
+    if (!this.#isIn) this.#enter({ kind: "unreachable", by });
+  }
+
+  get #isIn(): boolean {
+    const { kind } = this.#context.stage;
+    return kind === "member" || kind === "left";
+  }
+
+  #round(): void {
+    if (this.#isIn) return;
+    const { agenda, now, times, stage } = this.#context;
+    const seeds = this.#seeds();
+    if (seeds.length === 0 || this.#isToBegin()) {
+      this.#enter({ kind: "member" });
+      return;
+    }
+    for (let count = 0; count < HELLOS_PER_ROUND && seeds.length > 0; count++) {
+      const [seed] = seeds.splice(Math.floor(this.#context.random() * seeds.length), 1);
+      if (seed) this.#context.emit({ type: "hello", to: seed, isAnswer: false });
+    }
+    const waitMs = stage.kind === "unreachable" ? times.vouchRetryMs : times.helloMs;
+    agenda.schedule(now + jittered(this.#context, waitMs), () => this.#round());
+  }
+
+  /** Nobody who takes part has answered for long enough, and of those who have met, nobody has a lower ID. */
+  #isToBegin(): boolean {
+    const { now, times, self } = this.#context;
+    if (now - this.#startedAt < times.foundMs || now - this.#memberAt < 3 * times.foundMs) return false;
+    const companions = [...this.#companions].filter(([, at]) => now - at < times.foundMs).map(([id]) => id);
+    return companions.every((id) => self.id < id);
+  }
+
+  #seeds(): Signed<SupernodeCertificate>[] {
+    const { certificates, self, now } = this.#context;
+    return [...certificates.all()].filter(({ value }) => value.supernodeId !== self.id && value.expiresAt > now);
+  }
+
+  #enter(stage: Stage): void {
+    const wasIn = this.#isIn;
+    this.#context.stage = stage;
+    this.#context.emit({ type: "stage", stage });
+    if (!wasIn && stage.kind === "member") this.#onMember();
+  }
+}

@@ -1,0 +1,75 @@
+/** Another supernode, as this one sees it. */
+import type { SupernodeCertificate } from "../../protocol/certificate.ts";
+import type { MemberItem } from "../../protocol/gossip-item.ts";
+import type { Announcement, Suspicion, Voucher } from "../../protocol/gossip-statement.ts";
+import type { SupernodeId } from "../../protocol/identifiers.ts";
+import type { Signed } from "../../protocol/signed.ts";
+import { GOSSIP_LIMITS } from "./gossip-times.ts";
+import { TokenBucket } from "./token-bucket.ts";
+
+/**
+ * - `candidate`: certified, and it has announced itself, but nobody has vouched for it yet;
+ * - `alive`, `suspect`: a member; suspicion is nobody's business outside the gossip;
+ * - `dead`: it did not refute a suspicion in time; `left`: it said so itself.
+ */
+export type PeerStatus = "candidate" | "alive" | "suspect" | "dead" | "left";
+
+export class Peer {
+  readonly id: SupernodeId;
+  /** The first byte of the ID: its place in the digest. */
+  readonly bucket: number;
+  certificate: Signed<SupernodeCertificate>;
+  announcement: Signed<Announcement>;
+  voucher: Signed<Voucher> | null;
+  /** Only MemberTable changes it. */
+  status: PeerStatus = "candidate";
+  /** ms since 1970. */
+  statusSince: number;
+  /** Its place in the list of the live or of the dead (MemberTable); -1 if it is in neither. */
+  place = -1;
+  /** When it was last told what we hold against it, and last answered a hello: neither more often than once a second. */
+  chargedAt = 0;
+  greetedAt = 0;
+  /** The suspicion that it has not refuted: it is told of it whenever we talk to it (Lifeguard, section 3.3). */
+  suspicion: Signed<Suspicion> | null = null;
+  #packets: TokenBucket | null = null;
+  #announcements: TokenBucket | null = null;
+  #suspicions: TokenBucket | null = null;
+
+  constructor(
+    certificate: Signed<SupernodeCertificate>,
+    announcement: Signed<Announcement>,
+    voucher: Signed<Voucher> | null,
+    now: number,
+  ) {
+    this.id = announcement.value.supernodeId;
+    this.bucket = Number.parseInt(this.id.slice(0, 2), 16);
+    this.certificate = certificate;
+    this.announcement = announcement;
+    this.voucher = voucher;
+    this.statusSince = now;
+  }
+
+  get isLive(): boolean {
+    return this.status === "alive" || this.status === "suspect";
+  }
+
+  get item(): MemberItem | null {
+    return this.voucher && { kind: "member", announcement: this.announcement, voucher: this.voucher };
+  }
+
+  packets(now: number): TokenBucket {
+    this.#packets ??= new TokenBucket(GOSSIP_LIMITS.packetBurst, GOSSIP_LIMITS.packetsPerSecond, now);
+    return this.#packets;
+  }
+
+  announcements(now: number): TokenBucket {
+    this.#announcements ??= new TokenBucket(GOSSIP_LIMITS.announcementBurst, GOSSIP_LIMITS.announcementsPerSecond, now);
+    return this.#announcements;
+  }
+
+  suspicions(now: number): TokenBucket {
+    this.#suspicions ??= new TokenBucket(GOSSIP_LIMITS.suspicionBurst, GOSSIP_LIMITS.suspicionsPerSecond, now);
+    return this.#suspicions;
+  }
+}
