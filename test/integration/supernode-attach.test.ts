@@ -199,7 +199,7 @@ describe("attaching to a supernode", () => {
     const node = await attach(0, network.authority.device({ expiresAt: Date.now() + 150 }));
     await node.register();
     await new Promise((resolve) => setTimeout(resolve, 200));
-    expect(await codeOf(node.register())).toBe("certificate-expired");
+    expect(await codeOf(node.call("lookUp", { userId: node.userId }))).toBe("certificate-expired");
   });
 
   it("takes no requests of a node that has detached", async () => {

@@ -11,6 +11,8 @@ import { until } from "../support/until.ts";
 /** With the two honest ones more than a record has holders, so that there is somebody to ask. */
 const LIARS = 9;
 const FORGIVEN_MS = 300;
+/** Where the inbox stands in an encoded lease (protocol/lease.ts). */
+const INBOX_OFFSET = 110;
 
 describe("holders that lie", () => {
   let network: TestNetwork;
@@ -71,22 +73,23 @@ describe("holders that lie", () => {
       }
     }
   };
-  /** The lease of somebody else, or one whose signature does not fit. */
-  const falseRecord = async (kind: "another user's" | "a forged") => {
-    const mallory = await TestNode.attach(network.at(0), network.authority.device());
-    cleanUps.push(() => mallory.close());
-    const lease = Uint8Array.from(mallory.lease());
-    if (kind === "a forged") lease[60] = (lease[60] ?? 0) ^ 1;
+  /** A lease that is not for this user, or that this user did not sign so: its inbox was changed. */
+  const falseRecord = async (kind: "another user's" | "a forged", device: TestDevice) => {
+    const bob = await TestNode.attach(network.at(1), kind === "a forged" ? device : network.authority.device());
+    cleanUps.push(() => bob.close());
+    const lease = Uint8Array.from(bob.lease({ sequence: Date.now() * 2 }));
+    if (kind === "a forged") lease[INBOX_OFFSET] = (lease[INBOX_OFFSET] ?? 0) ^ 1;
     return { lease, gone: false, lastSeenAt: Date.now() };
   };
 
   it.each(["another user's", "a forged"] as const)(
     "are passed over by look-ups when they answer with %s lease",
     async (kind) => {
-      const record = await falseRecord(kind);
+      const device = heldElsewhere();
+      const record = await falseRecord(kind, device);
       lies = { find: () => ({ records: [record] }) };
       const alice = await online(0);
-      const bob = await online(1, heldElsewhere());
+      const bob = await online(1, device);
       const found = await alice.call("lookUp", { userId: bob.userId });
       expect(found.devices).toMatchObject([{ deviceId: bob.device.deviceId, state: "online" }]);
       expect(asked).toContain(bob.userId);
@@ -132,7 +135,8 @@ describe("holders that lie", () => {
   });
 
   it("cannot make a watcher believe in a lease that its user did not sign", async () => {
-    const record = await falseRecord("a forged");
+    const device = heldElsewhere();
+    const record = await falseRecord("a forged", device);
     lies = {
       watchLeases(peer, { add }) {
         for (const userId of add) peer.push({ name: "leaseChanged", value: { userId, ...record } });
@@ -140,7 +144,7 @@ describe("holders that lie", () => {
       },
     };
     const alice = await online(0);
-    const bob = await online(1, heldElsewhere());
+    const bob = await online(1, device);
     const { presences } = await alice.call("watch", { userIds: [bob.userId] });
     await until(() => inShort([...presences, ...alice.pushed].at(-1)) === "online");
     const shown = [...presences, ...alice.pushed].flatMap(({ devices }) => devices.map(({ deviceId }) => deviceId));
@@ -188,5 +192,24 @@ describe("holders that lie", () => {
     await bob.call("setStatus", { sealedStatus: new Uint8Array([5]) });
     await until(() => alice.pushed.at(-1)?.devices[0]?.sealedStatus.length === 1);
     expect(alice.pushed.map(inShort).filter((state) => state !== "online")).toEqual([]);
+  });
+
+  it("are no longer asked about users whom nobody watches any more", async () => {
+    const removed: UserId[] = [];
+    lies = {
+      watchLeases(_peer, { remove }) {
+        removed.push(...remove);
+        return {};
+      },
+    };
+    const [bob, carol] = [heldElsewhere(), heldElsewhere()];
+    const [alice, dave] = [await online(0), await online(0)];
+    await alice.call("watch", { userIds: [bob.userId, carol.userId] });
+    await dave.call("watch", { userIds: [carol.userId] });
+    expect(asked).toEqual(expect.arrayContaining([bob.userId, carol.userId]));
+    alice.close();
+    await until(() => removed.includes(bob.userId));
+    dave.close();
+    await until(() => removed.includes(carol.userId));
   });
 });
