@@ -1,8 +1,10 @@
 /** The folder of a network on this machine, and what has to stay the same from one start to the next. */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { lockProfile } from "../main/core/profile-lock.ts";
+import { KithError } from "../protocol/errors.ts";
 import { Failure } from "./failure.ts";
 
 const port = z.number().int().min(0).max(65_535);
@@ -21,20 +23,26 @@ export type NetworkSettings = z.infer<typeof Settings>;
 export class DataFolder {
   readonly path: string;
   readonly settings: NetworkSettings;
+  private readonly unlock: () => void;
 
-  private constructor(path: string, settings: NetworkSettings) {
+  private constructor(path: string, settings: NetworkSettings, unlock: () => void) {
     this.path = path;
     this.settings = settings;
+    this.unlock = unlock;
   }
 
   /** @throws Failure when it cannot be written, is damaged, or is in use by another run */
   static async open(path: string): Promise<DataFolder> {
+    let unlock = () => {};
     try {
       await mkdir(path, { recursive: true, mode: 0o700 });
-      await takeLock(join(path, "running"));
-      return new DataFolder(path, await readSettings(join(path, "network.json")));
+      unlock = lockProfile(path);
+      return new DataFolder(path, await readSettings(join(path, "network.json")), unlock);
     } catch (error) {
-      if (error instanceof Failure) throw error;
+      unlock();
+      if (error instanceof KithError && error.code === "data-in-use") {
+        throw new Failure(`${path} is in use: it runs already. Give a second one another folder with --data DIR.`);
+      }
       throw new Failure(`${path} cannot be used: ${error instanceof Error ? error.message : error}`);
     }
   }
@@ -44,11 +52,13 @@ export class DataFolder {
   }
 
   async save(): Promise<void> {
-    await writeFile(this.in("network.json"), JSON.stringify(this.settings, null, 2), { mode: 0o600 });
+    // Whole or not at all: without the password nobody gets into the accounts again.
+    await writeFile(this.in("network.json.new"), JSON.stringify(this.settings, null, 2), { mode: 0o600 });
+    await rename(this.in("network.json.new"), this.in("network.json"));
   }
 
   async close(): Promise<void> {
-    await rm(this.in("running"), { force: true });
+    this.unlock();
   }
 }
 
@@ -64,25 +74,4 @@ async function readSettings(file: string): Promise<NetworkSettings> {
     };
   }
   return Settings.parse(JSON.parse(text));
-}
-
-/** The lock is a file with our process ID; that of a process which has died is taken over. */
-async function takeLock(file: string): Promise<void> {
-  const holder = Number(await readFile(file, "utf8").catch(() => "0"));
-  if (holder > 0 && isAlive(holder)) {
-    throw new Failure(`It runs already, as process ${holder}. Give a second one another folder with --data DIR.`);
-  }
-  await rm(file, { force: true });
-  const lock = await open(file, "wx");
-  await lock.writeFile(String(process.pid));
-  await lock.close();
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return pid !== process.pid;
-  } catch {
-    return false;
-  }
 }

@@ -1,8 +1,11 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { DataFolder } from "../../scripts/data-folder.ts";
+import { root } from "../../scripts/repository.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -21,18 +24,19 @@ it("keeps its settings from one start to the next, for this user's eyes only", a
   await second.close();
 });
 
-it("belongs to one run at a time", async () => {
-  // Another process that is alive: the one that runs this test's process.
-  await writeFile(join(folder, "running"), String(process.ppid));
-  await expect(DataFolder.open(folder)).rejects.toThrow(`It runs already, as process ${process.ppid}.`);
-});
-
-it("is taken over from a run that was killed", async () => {
-  // Above the largest process ID that Linux gives out.
-  await writeFile(join(folder, "running"), "4194305");
-  const data = await DataFolder.open(folder);
-  expect(await readFile(join(folder, "running"), "utf8")).toBe(String(process.pid));
-  await data.close();
+it("belongs to one run at a time, and to nobody once that one was killed", async () => {
+  const program = `
+    import Database from "libsql";
+    new Database(process.argv[1]).exec("BEGIN EXCLUSIVE");
+    console.log("held");
+    setInterval(() => {}, 1000);`;
+  const args = ["--input-type=module", "--eval", program, join(folder, "lock")];
+  const other = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  await once(other.stdout, "data");
+  await expect(DataFolder.open(folder)).rejects.toThrow(`${folder} is in use: it runs already.`);
+  other.kill("SIGKILL");
+  await once(other, "exit");
+  await (await DataFolder.open(folder)).close();
 });
 
 it("that is damaged is named and left as it is", async () => {
