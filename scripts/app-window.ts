@@ -67,6 +67,21 @@ export class AppWindow {
     return this.page.getByRole("region", { name: "Call", exact: true });
   }
 
+  /** In the words of the panel: the way that the call goes. */
+  callPath(words: "Direct connection" | "Through a relay" | "Through a relay over TCP"): Locator {
+    return this.call.getByText(words, { exact: true });
+  }
+
+  /** Turns a switch of the settings on or off, as a person does. */
+  async set(name: string, on: boolean): Promise<void> {
+    await this.page.getByRole("button", { name: "Your account" }).click();
+    await this.page.getByRole("menuitem", { name: "Settings…" }).click();
+    const dialog = this.page.getByRole("dialog", { name: "Settings" });
+    await dialog.getByRole("switch", { name }).setChecked(on, { force: true });
+    await dialog.getByRole("button", { name: "Close", exact: true }).click();
+    await dialog.waitFor({ state: "hidden" });
+  }
+
   get hangUpButton(): Locator {
     return this.call.getByRole("button", { name: "Hang up" });
   }

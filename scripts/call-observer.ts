@@ -15,11 +15,14 @@ interface ObservedPage {
 interface ObservedCalls {
   readonly connections: PageConnection[];
   microphoneAsked: number;
-  candidates: number;
+  readonly candidates: string[];
 }
 declare class PageConnection {
   constructor(...settings: unknown[]);
-  addEventListener(type: "icecandidate", listener: (event: { candidate: unknown }) => void): void;
+  addEventListener(
+    type: "icecandidate",
+    listener: (event: { candidate: { readonly candidate: string } | null }) => void,
+  ): void;
   getStats(): Promise<ReadonlyMap<string, PageStats>>;
   readonly connectionState: string;
 }
@@ -30,12 +33,16 @@ export interface Observation {
   readonly microphoneAsked: number;
   readonly connections: number;
   readonly candidatesGathered: number;
+  /** As they were told to the peer (RFC 8839, section 5.1). */
+  readonly candidates: readonly string[];
 }
 
 /** Counters of the newest connection of the page, since it was made. */
 export interface CallStats {
   /** `relayed` if either end goes through a TURN server. */
   readonly path: "direct" | "relayed" | "none";
+  /** The URL of our own relay in use; null if this end is direct. */
+  readonly relay: string | null;
   /** ms since 1970. */
   readonly at: number;
   /** Everything that was sent to the peer, with 28 bytes of IP and UDP headers per packet. */
@@ -43,6 +50,8 @@ export interface CallStats {
   readonly receivedBytes: number;
   /** RTP packets of our own voice. */
   readonly sentSoundPackets: number;
+  /** RTP packets of the peer's voice. */
+  readonly receivedSoundPackets: number;
   /** Samples of the peer's sound that came out of the jitter buffer. */
   readonly decodedSamples: number;
   /** Of all samples played, those that had to be made up because nothing had come in time. */
@@ -56,7 +65,7 @@ const IP_AND_UDP_HEADER_BYTES = 28;
 export async function observeCalls(page: Page): Promise<void> {
   await page.evaluate(() => {
     if (window.observedCalls !== undefined) return;
-    const observed: ObservedCalls = { connections: [], microphoneAsked: 0, candidates: 0 };
+    const observed: ObservedCalls = { connections: [], microphoneAsked: 0, candidates: [] };
     window.observedCalls = observed;
     const Original = window.RTCPeerConnection;
     window.RTCPeerConnection = class extends Original {
@@ -64,7 +73,7 @@ export async function observeCalls(page: Page): Promise<void> {
         super(...settings);
         observed.connections.push(this);
         this.addEventListener("icecandidate", ({ candidate }) => {
-          if (candidate !== null) observed.candidates++;
+          if (candidate !== null) observed.candidates.push(candidate.candidate);
         });
       }
     };
@@ -84,7 +93,8 @@ export async function readObservation(page: Page): Promise<Observation> {
     return {
       microphoneAsked: observed.microphoneAsked,
       connections: observed.connections.length,
-      candidatesGathered: observed.candidates,
+      candidatesGathered: observed.candidates.length,
+      candidates: observed.candidates,
     };
   });
 }
@@ -127,9 +137,11 @@ export function summarizeCall(stats: readonly PageStats[], at: number): CallStat
   return {
     at,
     path: pair === undefined ? "none" : ends.some((end) => end?.candidateType === "relay") ? "relayed" : "direct",
+    relay: ends[0]?.candidateType === "relay" ? String(ends[0].url) : null,
     sentBytes: count(pair, "bytesSent") + count(pair, "packetsSent") * IP_AND_UDP_HEADER_BYTES,
     receivedBytes: count(pair, "bytesReceived") + count(pair, "packetsReceived") * IP_AND_UDP_HEADER_BYTES,
     sentSoundPackets: count(ownSound, "packetsSent"),
+    receivedSoundPackets: count(sound, "packetsReceived"),
     decodedSamples: count(sound, "jitterBufferEmittedCount"),
     concealedShare: played === 0 ? 0 : Number((count(sound, "concealedSamples") / played).toFixed(4)),
     roundTripMs: typeof pair?.currentRoundTripTime === "number" ? Math.round(pair.currentRoundTripTime * 1_000) : null,

@@ -37,7 +37,7 @@ export const en = {
   "settings.calls": "Calls",
   "settings.hideAddress": "Hide my address in calls",
   "settings.hideAddressExplain":
-    "Calls go through a relay, so that the other side does not learn your IP address, from which a rough location can be told. Nobody on the way can listen, with or without a relay; the sound may come a little later.",
+    "Calls go through a relay, so that the other side does not learn your IP address. Nobody can listen in either way; the sound may come a little later.",
 
   "buddies.side": "You and your buddies",
   "buddies.list": "Buddies",

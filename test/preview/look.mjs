@@ -42,7 +42,7 @@ const browser = await chromium.launch({
 const wanted = process.argv.slice(2);
 const scenes = [
   "starting signed-out signed-out-notice no-buddies chat empty long incoming calling active",
-  "held reconnecting ended trouble asked",
+  "held reconnecting ended trouble asked settings",
 ]
   .join(" ")
   .split(" ");
@@ -65,6 +65,10 @@ for (const scene of scenes.filter((name) => wanted.length === 0 || wanted.includ
           .first()
           .click({ force: true })
           .catch(() => {});
+      if (scene === "settings") {
+        await page.getByRole("button", { name: "Your account" }).click();
+        await page.getByRole("menuitem", { name: "Settings…" }).click();
+      }
       await page.waitForTimeout(500);
       await page.screenshot({ path: join(root, "renderer-preview-pictures", `${scene}-${scheme}-${size}.png`) });
       await page.close();

@@ -1,6 +1,6 @@
 /** A fake bridge, to look at the window without the app behind it. A test double: no product code imports it. */
 import { KithError } from "../../protocol/errors.ts";
-import type { IpcMethods, IpcPush, IpcPushes, KithBridge, LineView } from "../../protocol/ipc-schema.ts";
+import type { IpcMethods, IpcPush, IpcPushes, KithBridge, LineView, Settings } from "../../protocol/ipc-schema.ts";
 import type { Handlers } from "../../protocol/rpc.ts";
 import { SCENES, type Scene } from "./scenes.ts";
 
@@ -27,10 +27,21 @@ function added<T extends LineView>(line: T): T {
   return line;
 }
 
+let settings: Settings = { hideAddress: true };
+
+function definedOnly(changes: Readonly<Record<string, boolean | undefined>>): Partial<Settings> {
+  return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
+}
+
 const nothing = () => ({});
 
 const handlers: Partial<Handlers<IpcMethods>> = {
-  snapshot: () => ({ session, buddies: [...buddies], call }),
+  snapshot: () => ({ session, buddies: [...buddies], call, settings }),
+  setSettings: (changes) => {
+    settings = { ...settings, ...definedOnly(changes) };
+    push("settings", settings);
+    return {};
+  },
   lines: ({ peer, before, limit }) => {
     const all = lines.map((line) => ({ ...line, peer }));
     const end = before === null ? all.length : all.findIndex(({ lineId }) => lineId === before);

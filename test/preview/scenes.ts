@@ -158,6 +158,8 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     ...BASE,
     call: { phase: "ended", ...withBob, reason: "peer-vanished", connectedAt: now - 42_000, endedAt: now },
   },
+  /** look.mjs opens the dialog. */
+  settings: BASE,
   trouble: {
     ...BASE,
     session: {
