@@ -44,8 +44,6 @@ const BATCH = 64;
 const HEADROOM = 64;
 const TAILROOM = 64;
 const SLOT_BYTES = HEADROOM + MAX_DATAGRAM_BYTES + TAILROOM;
-/** A relay socket has one call's packets: asking for few keeps the call cheap. */
-const RELAY_BATCH = 8;
 const MAX_EVENTS = 256;
 /** After this many packets the event loop gets its turn for everything else; what waits wakes it again at once. */
 const PACKETS_PER_TURN = 1_024;
@@ -63,7 +61,7 @@ export class BatchedUdp implements UdpTransport {
   readonly #received = new DatagramBatch(BATCH);
   readonly #sender = new TransportAddress();
   readonly #outgoing: OutgoingQueue;
-  #isDraining = false;
+  #isCollecting = false;
 
   /** @throws an Error if the system calls are not to be had here */
   constructor(losses: UdpLosses) {
@@ -76,7 +74,7 @@ export class BatchedUdp implements UdpTransport {
       this.#received.setMemory(index, slots + index * SLOT_BYTES + HEADROOM, MAX_DATAGRAM_BYTES);
       this.#received.resetName(index);
     }
-    this.#stopWatching = watchReadable(this.#epoll, () => this.#drain());
+    this.#stopWatching = watchReadable(this.#epoll, () => this.receive());
   }
 
   open(address: TransportAddress, purpose: UdpPurpose, handler: DatagramHandler): UdpSocket | null {
@@ -91,8 +89,8 @@ export class BatchedUdp implements UdpTransport {
     }
     if (purpose === "listen") setSocketBuffers(fd, LISTEN_BUFFER_BYTES);
     // RFC 8656 §14: without DONT-FRAGMENT the bit is not set.
-    if (address.family === 4) setDontFragment(fd, false);
-    const socket = new BatchedSocket(this, fd, token, bound, purpose === "listen" ? BATCH : RELAY_BATCH, handler);
+    if (purpose === "relay" && address.family === 4) setDontFragment(fd, false);
+    const socket = new BatchedSocket(this, fd, token, bound, purpose, handler);
     this.#sockets[token] = socket;
     return socket;
   }
@@ -103,10 +101,26 @@ export class BatchedUdp implements UdpTransport {
     closeDescriptor(this.#epoll);
   }
 
-  /** Queues a packet; while packets are being received, until the end of the batch. */
+  /** What `work` sends leaves together, when it is done. */
+  together(work: () => void): void {
+    this.#isCollecting = true;
+    try {
+      work();
+    } finally {
+      this.#outgoing.flush();
+      this.#isCollecting = false;
+    }
+  }
+
+  /** Takes in what has come. The event loop does this by itself; a program that does not return to it must. */
+  receive(): void {
+    this.together(this.#drain);
+  }
+
+  /** Queues a packet; outside of `together` it leaves at once. */
   send(fd: number, packet: Buffer, start: number, end: number, to: TransportAddress): void {
     this.#outgoing.add(fd, packet, start, end, to);
-    if (!this.#isDraining) this.#outgoing.flush();
+    if (!this.#isCollecting) this.#outgoing.flush();
   }
 
   /** The bit belongs to the socket, so the packets that are queued before this one must leave first. */
@@ -127,20 +141,14 @@ export class BatchedUdp implements UdpTransport {
     this.#freeTokens.push(token);
   }
 
-  #drain(): void {
-    this.#isDraining = true;
-    try {
-      let budget = PACKETS_PER_TURN;
-      while (budget > 0) {
-        const ready = epollWait(this.#epoll, this.#events, MAX_EVENTS, 0);
-        if (ready <= 0) break;
-        budget -= this.#receiveFrom(ready, budget);
-      }
-    } finally {
-      this.#outgoing.flush();
-      this.#isDraining = false;
+  readonly #drain = (): void => {
+    let budget = PACKETS_PER_TURN;
+    while (budget > 0) {
+      const ready = epollWait(this.#epoll, this.#events, MAX_EVENTS, 0);
+      if (ready <= 0) return;
+      budget -= this.#receiveFrom(ready, budget);
     }
-  }
+  };
 
   /** Receives once from each socket that is ready. @returns how many packets came, and at least 1 */
   #receiveFrom(ready: number, budget: number): number {
@@ -150,11 +158,12 @@ export class BatchedUdp implements UdpTransport {
       const socket = this.#sockets[this.#events.readUInt32LE(event * EPOLL_EVENT_BYTES + EPOLL_DATA)];
       // Closed by a packet of this very turn.
       if (socket === null || socket === undefined) continue;
-      if (slot + socket.batch > BATCH) {
+      const isBusy = socket.purpose === "listen";
+      if (slot === BATCH || (isBusy && slot > 0)) {
         this.#outgoing.flush();
         slot = 0;
       }
-      const count = this.#receive(socket, slot);
+      const count = isBusy ? this.#receiveBatch(socket) : this.#receiveOne(socket, slot);
       slot += count;
       received += count;
     }
@@ -162,21 +171,32 @@ export class BatchedUdp implements UdpTransport {
     return Math.max(1, received);
   }
 
-  /** Into the slots from `first` on, none of which may be queued for sending. @returns how many packets came */
-  #receive(socket: BatchedSocket, first: number): number {
-    const batch = this.#received;
-    const count = recvmmsg(socket.fd, batch.from[first] ?? NO_HEADERS, socket.batch, MSG_DONTWAIT, null);
-    for (let index = first; index < first + count; index++) {
-      const length = batch.receivedLength(index);
-      batch.readName(index, this.#sender);
-      batch.resetName(index);
-      const start = index * SLOT_BYTES + HEADROOM;
-      // An earlier packet of the batch may have closed the socket.
-      if (!socket.isOpen) continue;
-      if (length < 0) this.#losses.oversize();
-      else socket.handler(this.#slots, start, start + length, this.#sender);
-    }
+  /** Into all slots, none of which may be queued for sending. @returns how many packets came */
+  #receiveBatch(socket: BatchedSocket): number {
+    const count = recvmmsg(socket.fd, this.#received.from[0] ?? NO_HEADERS, BATCH, MSG_DONTWAIT, null);
+    for (let slot = 0; slot < count; slot++) this.#handle(socket, slot, this.#received.receivedLength(slot));
     return Math.max(0, count);
+  }
+
+  /**
+   * From a relay socket, which has one call's packets, so that a batch would mostly be one. Taking one from each in
+   * turn is also what keeps a flood at one relayed port from delaying the others.
+   */
+  #receiveOne(socket: BatchedSocket, slot: number): number {
+    const length = this.#received.receiveOne(socket.fd, slot);
+    if (length === -2) return 0;
+    this.#handle(socket, slot, length);
+    return 1;
+  }
+
+  #handle(socket: BatchedSocket, slot: number, length: number): void {
+    this.#received.readName(slot, this.#sender);
+    this.#received.resetName(slot);
+    const start = slot * SLOT_BYTES + HEADROOM;
+    // An earlier packet of the batch may have closed the socket.
+    if (!socket.isOpen) return;
+    if (length < 0) this.#losses.oversize();
+    else socket.handler(this.#slots, start, start + length, this.#sender);
   }
 }
 
@@ -185,8 +205,7 @@ const NO_HEADERS = new Uint8Array(0);
 class BatchedSocket implements UdpSocket {
   readonly address: TransportAddress;
   readonly fd: number;
-  /** How many datagrams are asked for at once. */
-  readonly batch: number;
+  readonly purpose: UdpPurpose;
   readonly handler: DatagramHandler;
   readonly #transport: BatchedUdp;
   readonly #token: number;
@@ -197,14 +216,14 @@ class BatchedSocket implements UdpSocket {
     fd: number,
     token: number,
     address: TransportAddress,
-    batch: number,
+    purpose: UdpPurpose,
     handler: DatagramHandler,
   ) {
     this.#transport = transport;
     this.fd = fd;
     this.#token = token;
     this.address = address;
-    this.batch = batch;
+    this.purpose = purpose;
     this.handler = handler;
   }
 
@@ -271,6 +290,10 @@ class OutgoingQueue {
   }
 
   #send(fd: number, first: number, end: number): void {
+    if (end - first === 1) {
+      if (!this.#batch.sendOne(fd, first)) this.#losses.sendFailed();
+      return;
+    }
     let index = first;
     while (index < end) {
       const sent = sendmmsg(fd, this.#batch.from[index] ?? NO_HEADERS, end - index, MSG_DONTWAIT);

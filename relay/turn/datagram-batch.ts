@@ -8,6 +8,7 @@ import {
   addressOf,
   IOVEC_BYTES,
   MMSGHDR_BYTES,
+  MSG_DONTWAIT,
   MSG_FLAGS,
   MSG_IOV,
   MSG_IOVLEN,
@@ -15,7 +16,9 @@ import {
   MSG_NAME,
   MSG_NAMELEN,
   MSG_TRUNC,
+  recvfrom,
   SOCKADDR_BYTES,
+  sendto,
 } from "./linux-sockets.ts";
 import type { TransportAddress } from "./transport-address.ts";
 
@@ -28,8 +31,13 @@ export class DatagramBatch {
   /** Headers from each index on: what a system call is given. */
   readonly from: readonly Uint8Array[];
   readonly #headers: DataView;
+  readonly #headersPointer: number;
   readonly #vectors: DataView;
   readonly #names: DataView;
+  readonly #namesPointer: number;
+  /** As numbers, for calls that take one datagram. */
+  readonly #memory: Float64Array;
+  readonly #lengths: Uint32Array;
 
   constructor(size: number) {
     const headers = Buffer.alloc(size * MMSGHDR_BYTES);
@@ -38,11 +46,15 @@ export class DatagramBatch {
     this.size = size;
     this.from = Array.from({ length: size }, (_, index) => headers.subarray(index * MMSGHDR_BYTES));
     this.#headers = viewOf(headers);
+    this.#headersPointer = addressOf(headers);
     this.#vectors = viewOf(vectors);
     this.#names = viewOf(names);
+    this.#namesPointer = addressOf(names);
+    this.#memory = new Float64Array(size);
+    this.#lengths = new Uint32Array(size);
     for (let index = 0; index < size; index++) {
       const header = index * MMSGHDR_BYTES;
-      writePointer(this.#headers, header + MSG_NAME, addressOf(names) + index * NAME_STRIDE);
+      writePointer(this.#headers, header + MSG_NAME, this.#namesPointer + index * NAME_STRIDE);
       writePointer(this.#headers, header + MSG_IOV, addressOf(vectors) + index * IOVEC_BYTES);
       this.#headers.setUint32(header + MSG_IOVLEN, 1, true);
     }
@@ -53,6 +65,25 @@ export class DatagramBatch {
     const vector = index * IOVEC_BYTES;
     writePointer(this.#vectors, vector, pointer);
     this.#vectors.setUint32(vector + 8, length, true);
+    this.#memory[index] = pointer;
+    this.#lengths[index] = length;
+  }
+
+  /** Receives one datagram as number `index`. @returns its length, -1 if there were more bytes than fit, -2 if none came */
+  receiveOne(fd: number, index: number): number {
+    const name = this.#namesPointer + index * NAME_STRIDE;
+    const nameLength = this.#headersPointer + index * MMSGHDR_BYTES + MSG_NAMELEN;
+    const room = this.#lengths[index] ?? 0;
+    const length = recvfrom(fd, this.#memory[index] ?? 0, room, MSG_DONTWAIT | MSG_TRUNC, name, nameLength);
+    if (length < 0) return -2;
+    return length > room ? -1 : length;
+  }
+
+  /** Sends datagram number `index`. */
+  sendOne(fd: number, index: number): boolean {
+    const name = this.#namesPointer + index * NAME_STRIDE;
+    const nameLength = this.#headers.getUint32(index * MMSGHDR_BYTES + MSG_NAMELEN, true);
+    return sendto(fd, this.#memory[index] ?? 0, this.#lengths[index] ?? 0, MSG_DONTWAIT, name, nameLength) >= 0;
   }
 
   /** Before receiving: the kernel writes the length of the sender's address over the room for it. */

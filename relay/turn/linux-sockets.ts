@@ -13,7 +13,10 @@ const SOCK_CLOEXEC = 0o2000000;
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
-const EPOLLIN = 1;
+const EPOLL_CTL_MOD = 3;
+export const EPOLLIN = 1;
+export const EPOLLOUT = 4;
+const F_DUPFD_CLOEXEC = 1030;
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
@@ -25,6 +28,7 @@ const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 export const MSG_DONTWAIT = 0x40;
 export const MSG_TRUNC = 0x20;
+export const MSG_NOSIGNAL = 0x4000;
 export const EAGAIN = 11;
 
 /** sockaddr_in6, the larger of the two; both in the same room. */
@@ -73,6 +77,41 @@ export const recvmmsg: (fd: number, headers: Uint8Array, count: number, flags: n
 export const sendmmsg: (fd: number, headers: Uint8Array, count: number, flags: number) => number = libc.func(
   "int sendmmsg(int fd, uint8_t *headers, uint32_t count, int flags)",
 );
+/**
+ * One datagram, with pointers as plain numbers: half the price of a batch of one.
+ * @returns its length, with MSG_TRUNC even of one that did not fit, or -1
+ */
+export const recvfrom: (
+  fd: number,
+  memory: number,
+  room: number,
+  flags: number,
+  name: number,
+  nameLength: number,
+) => number = libc.func(
+  "int64_t recvfrom(int fd, uint64_t memory, uint64_t room, int flags, uint64_t name, uint64_t nameLength)",
+);
+/** @returns its length, or -1 */
+export const sendto: (
+  fd: number,
+  memory: number,
+  length: number,
+  flags: number,
+  name: number,
+  nameLength: number,
+) => number = libc.func(
+  "int64_t sendto(int fd, uint64_t memory, uint64_t length, int flags, uint64_t name, uint32_t nameLength)",
+);
+/** Into or from a stream. @returns bytes, 0 at the end of what is read, or -1 */
+export const recv: (fd: number, memory: number, room: number, flags: number) => number = libc.func(
+  "int64_t recv(int fd, uint64_t memory, uint64_t room, int flags)",
+);
+export const send: (fd: number, memory: number, length: number, flags: number) => number = libc.func(
+  "int64_t send(int fd, uint64_t memory, uint64_t length, int flags)",
+);
+const callFcntl: (fd: number, command: number, argument: number) => number = libc.func(
+  "int fcntl(int fd, int command, int argument)",
+);
 export const closeDescriptor: (fd: number) => number = libc.func("close", "int", ["int"]);
 
 /** The error number of the last call. */
@@ -120,16 +159,30 @@ export function openEpoll(): number {
   return callEpollCreate(EPOLL_CLOEXEC);
 }
 
-/** Wakes for incoming datagrams of `fd`; events name it by `token`. */
+/** Wakes when `fd` can be read; events name it by `token`. */
 export function addToEpoll(epoll: number, fd: number, token: number): boolean {
-  const event = Buffer.alloc(EPOLL_EVENT_BYTES);
-  event.writeUInt32LE(EPOLLIN, 0);
-  event.writeUInt32LE(token, EPOLL_DATA);
-  return callEpollCtl(epoll, EPOLL_CTL_ADD, fd, event) === 0;
+  return callEpollCtl(epoll, EPOLL_CTL_ADD, fd, epollEvent(EPOLLIN, token)) === 0;
+}
+
+/** @param flags EPOLLIN, EPOLLOUT */
+export function changeInEpoll(epoll: number, fd: number, token: number, flags: number): void {
+  callEpollCtl(epoll, EPOLL_CTL_MOD, fd, epollEvent(flags, token));
 }
 
 export function removeFromEpoll(epoll: number, fd: number): void {
   callEpollCtl(epoll, EPOLL_CTL_DEL, fd, Buffer.alloc(EPOLL_EVENT_BYTES));
+}
+
+/** Another descriptor of the same socket. @returns -1 if there is none to be had */
+export function duplicateDescriptor(fd: number): number {
+  return callFcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
+function epollEvent(flags: number, token: number): Buffer {
+  const event = Buffer.alloc(EPOLL_EVENT_BYTES);
+  event.writeUInt32LE(flags, 0);
+  event.writeUInt32LE(token, EPOLL_DATA);
+  return event;
 }
 
 function setOption(fd: number, level: number, name: number, value: number): void {

@@ -13,8 +13,9 @@ import {
 /** What the kernel may hold for everyone's traffic while the event loop is busy elsewhere. */
 export const LISTEN_BUFFER_BYTES = 4 * 1024 * 1024;
 
-/** Packets of one socket that wait in the process. */
+/** Packets of one socket that wait in the process, and how often they are counted, which is not for nothing. */
 const MAX_QUEUED_SENDS = 64;
+const SENDS_PER_COUNT = 16;
 
 /**
  * Given as a synchronous function, the look-up that dgram makes for every packet costs nothing, and bind() binds
@@ -75,6 +76,8 @@ class PortableSocket implements UdpSocket {
   readonly #losses: UdpLosses;
   readonly #onClose: () => void;
   #isOpen = true;
+  #sends = 0;
+  #isCongested = false;
 
   constructor(socket: Socket, address: TransportAddress, losses: UdpLosses, onClose: () => void) {
     this.#socket = socket;
@@ -86,11 +89,15 @@ class PortableSocket implements UdpSocket {
   send(packet: Buffer, start: number, end: number, to: TransportAddress): void {
     if (!this.#isOpen) return;
     // With the kernel's buffer full, libuv keeps packets for later: a few, or memory would grow with the congestion.
-    if (this.#socket.getSendQueueCount() >= MAX_QUEUED_SENDS) {
+    if (this.#sends++ % SENDS_PER_COUNT === 0) {
+      this.#isCongested = this.#socket.getSendQueueCount() >= MAX_QUEUED_SENDS;
+    }
+    if (this.#isCongested) {
       this.#losses.sendFailed();
       return;
     }
-    this.#socket.send(packet, start, end - start, to.port, to.host, this.#sent);
+    // Without a callback, which would cost a turn of the task queue for each packet, failures go unseen, as on the way.
+    this.#socket.send(packet, start, end - start, to.port, to.host);
   }
 
   sendUnfragmented(): never {
@@ -103,10 +110,6 @@ class PortableSocket implements UdpSocket {
     this.#onClose();
     this.#socket.close();
   }
-
-  readonly #sent = (error: Error | null): void => {
-    if (error !== null) this.#losses.sendFailed();
-  };
 }
 
 function boundAddress(socket: Socket): TransportAddress | null {

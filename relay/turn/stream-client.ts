@@ -4,9 +4,9 @@
  * here: how long a message may be and take, what an unknown client may send, and how much
  * waits for one that does not read.
  */
-import type { Socket } from "node:net";
 import type { Allocation } from "./allocation.ts";
 import { CHANNEL_HEADER_BYTES } from "./relaying.ts";
+import type { StreamHandler, StreamPipe } from "./stream-transport.ts";
 import { STUN_HEADER_BYTES } from "./stun-message.ts";
 import type { TransportAddress } from "./transport-address.ts";
 import type { TurnClient } from "./turn-client.ts";
@@ -36,7 +36,7 @@ export class StreamClient implements TurnClient {
   readonly address: TransportAddress;
   readonly isStream = true;
   readonly listener = 0;
-  readonly #socket: Socket;
+  readonly #pipe: StreamPipe;
   readonly #events: StreamClientEvents;
   #allocation: Allocation | null = null;
   /** Since when there has been no allocation. */
@@ -44,17 +44,20 @@ export class StreamClient implements TurnClient {
   /** The beginning of a message whose rest has not come yet. */
   #partial: Buffer | null = null;
   #partialSinceMs = 0;
+  #isOpen = true;
 
-  constructor(socket: Socket, address: TransportAddress, events: StreamClientEvents) {
+  /** @param open connects the client with its connection */
+  constructor(address: TransportAddress, events: StreamClientEvents, open: (handler: StreamHandler) => StreamPipe) {
     this.address = address;
-    this.#socket = socket;
     this.#events = events;
     this.#idleSinceMs = events.nowMs();
-    socket.setNoDelay(true);
-    socket.on("data", (chunk: Buffer) => this.#receive(chunk));
-    // The error that follows is of no interest: the connection is gone either way.
-    socket.on("error", () => {});
-    socket.on("close", () => events.closed(this));
+    this.#pipe = open({
+      data: (bytes, start, end) => this.#receive(bytes, start, end),
+      closed: () => {
+        this.#isOpen = false;
+        events.closed(this);
+      },
+    });
   }
 
   get allocation(): Allocation | null {
@@ -67,14 +70,8 @@ export class StreamClient implements TurnClient {
   }
 
   send(packet: Buffer, start: number, end: number): void {
-    if (this.#socket.destroyed) return;
-    if (this.#socket.writableLength > MAX_BACKLOG_BYTES) {
-      this.#events.refused("tcp-backlog");
-      return;
-    }
-    const message = Buffer.allocUnsafe(end - start);
-    packet.copy(message, 0, start, end);
-    this.#socket.write(message);
+    if (this.#pipe.backlogBytes > MAX_BACKLOG_BYTES) this.#events.refused("tcp-backlog");
+    else this.#pipe.write(packet, start, end);
   }
 
   /** Closes the connection if its time is up. Call about once a second. */
@@ -84,31 +81,39 @@ export class StreamClient implements TurnClient {
   }
 
   close(): void {
-    this.#socket.destroy();
+    this.#pipe.close();
   }
 
-  #receive(chunk: Buffer): void {
-    const bytes = this.#partial === null ? chunk : Buffer.concat([this.#partial, chunk]);
-    let offset = 0;
-    while (offset < bytes.length) {
-      const length = messageLength(bytes, offset);
+  #receive(fresh: Buffer, freshStart: number, freshEnd: number): void {
+    if (this.#partial === null) {
+      this.#keep(fresh, this.#cut(fresh, freshStart, freshEnd), freshEnd, true);
+      return;
+    }
+    const bytes = Buffer.concat([this.#partial, fresh.subarray(freshStart, freshEnd)]);
+    const offset = this.#cut(bytes, 0, bytes.length);
+    this.#keep(bytes, offset, bytes.length, offset > 0);
+  }
+
+  /** Passes on every whole message. @returns where the last one ended */
+  #cut(bytes: Buffer, start: number, end: number): number {
+    let offset = start;
+    while (offset < end && this.#isOpen) {
+      const length = messageLength(bytes, offset, end);
       if (length === "no-message" || (length !== "too-early" && length > this.#maxMessageBytes())) {
         this.#refuse("tcp-frame");
-        return;
+        return end;
       }
-      if (length === "too-early" || offset + length > bytes.length) break;
+      if (length === "too-early" || offset + length > end) return offset;
       this.#events.message(this, bytes, offset, offset + length);
-      if (this.#socket.destroyed) return;
       offset += length;
     }
-    this.#keep(bytes, offset);
+    return end;
   }
 
-  /** Keeps what has no end yet, as a copy: a few bytes must not hold on to a whole chunk. */
-  #keep(bytes: Buffer, offset: number): void {
-    const isNew = this.#partial === null || offset > 0;
-    this.#partial = offset < bytes.length ? Buffer.from(bytes.subarray(offset)) : null;
-    if (isNew) this.#partialSinceMs = this.#events.nowMs();
+  /** Keeps what has no end yet, as a copy. @param isNew whether it is the beginning of another message than before */
+  #keep(bytes: Buffer, start: number, end: number, isNew: boolean): void {
+    this.#partial = start < end ? Buffer.from(bytes.subarray(start, end)) : null;
+    if (isNew && this.#partial !== null) this.#partialSinceMs = this.#events.nowMs();
   }
 
   #maxMessageBytes(): number {
@@ -122,10 +127,10 @@ export class StreamClient implements TurnClient {
 }
 
 /** The whole length of the message that begins at `offset`, padding included. */
-function messageLength(bytes: Buffer, offset: number): number | "too-early" | "no-message" {
+function messageLength(bytes: Buffer, offset: number, end: number): number | "too-early" | "no-message" {
   const kind = bytes.readUInt8(offset) >> 6;
   if (kind > 1) return "no-message";
-  if (bytes.length - offset < CHANNEL_HEADER_BYTES) return "too-early";
+  if (end - offset < CHANNEL_HEADER_BYTES) return "too-early";
   const length = bytes.readUInt16BE(offset + 2);
   if (kind === 0) return length % 4 === 0 ? STUN_HEADER_BYTES + length : "no-message";
   return CHANNEL_HEADER_BYTES + ((length + 3) & ~3);

@@ -1,16 +1,19 @@
 /** All TCP and TLS connections of the server, and how many there may be. */
 import type { Socket } from "node:net";
 import { StreamClient, type StreamClientEvents } from "./stream-client.ts";
+import type { StreamHandler, StreamTransport } from "./stream-transport.ts";
 import { TransportAddress } from "./transport-address.ts";
 import type { StreamLimits } from "./turn-settings.ts";
 
 export class StreamClients {
+  readonly #transport: StreamTransport;
   readonly #limits: StreamLimits;
   readonly #events: StreamClientEvents;
   readonly #all = new Set<StreamClient>();
   readonly #perSource = new Map<string, number>();
 
-  constructor(limits: StreamLimits, events: StreamClientEvents) {
+  constructor(transport: StreamTransport, limits: StreamLimits, events: StreamClientEvents) {
+    this.#transport = transport;
     this.#limits = limits;
     this.#events = {
       ...events,
@@ -39,7 +42,8 @@ export class StreamClients {
       return;
     }
     this.#perSource.set(address.host, fromThere + 1);
-    this.#all.add(new StreamClient(socket, address, this.#events));
+    const open = (handler: StreamHandler) => this.#transport.adopt(socket, handler);
+    this.#all.add(new StreamClient(address, this.#events, open));
   }
 
   sweep(nowMs: number): void {

@@ -10,10 +10,10 @@ import { PeerPolicy } from "./peer-policy.ts";
 import { QuotaBook } from "./quota-book.ts";
 import { StreamClients } from "./stream-clients.ts";
 import { TransportAddress } from "./transport-address.ts";
+import { openTransports } from "./transport-choice.ts";
 import { TurnCore } from "./turn-core.ts";
 import { newTurnCounters, type TurnCounters } from "./turn-counters.ts";
 import { readTurnSettings, type TurnServerOptions, type TurnSettings } from "./turn-settings.ts";
-import { openUdpTransport } from "./udp-choice.ts";
 import type { UdpLosses, UdpSocket, UdpTransport } from "./udp-transport.ts";
 
 const SWEEP_MS = 1_000;
@@ -50,7 +50,7 @@ export async function startTurnServer(options: TurnServerOptions): Promise<TurnS
     sendFailed: () => counters.refused["send-failed"]++,
     oversize: () => counters.refused.oversize++,
   };
-  const transport = await openUdpTransport(options.udp ?? "auto", losses);
+  const { udp: transport, streams: streamTransport } = await openTransports(options.udp ?? "auto", losses);
   const policy = new PeerPolicy(settings.peers);
   const quotas = new QuotaBook(settings.quotas, options.ledger ?? null, clock.wallMs(), clock.monotonicMs());
   // From the secret, so that volumes by source mean the same after a restart.
@@ -70,7 +70,7 @@ export async function startTurnServer(options: TurnServerOptions): Promise<TurnS
     sourceKey: (address) => sourceKey(address, sourceHashKey),
     onError,
   });
-  const streams = new StreamClients(settings.streamLimits, {
+  const streams = new StreamClients(streamTransport, settings.streamLimits, {
     message: (client, packet, start, end) => core.fromStream(client, packet, start, end),
     refused: (refusal) => counters.refused[refusal]++,
     closed: (client) => core.streamClosed(client),
@@ -107,6 +107,7 @@ export async function startTurnServer(options: TurnServerOptions): Promise<TurnS
       for (const timer of timers) clearInterval(timer);
       core.close();
       streams.closeAll();
+      streamTransport.close();
       transport.close();
       quotas.save();
     },
