@@ -10,6 +10,13 @@ export interface AppArguments {
   readonly loginServer: string;
   /** How long a call rings; null for the protocol's own time. */
   readonly ringMs: number | null;
+  /** Of the window's upper left corner, in pixels; null for the middle of the screen. */
+  readonly windowPosition: Position | null;
+}
+
+export interface Position {
+  readonly x: number;
+  readonly y: number;
 }
 
 /**
@@ -22,13 +29,21 @@ export function parseAppArguments(argv: readonly string[], defaultProfile: strin
     // Chromium's own switches stand on the same line.
     strict: false,
     allowPositionals: true,
-    options: { profile: { type: "string" }, "login-server": { type: "string" }, "ring-ms": { type: "string" } },
+    options: {
+      profile: { type: "string" },
+      "login-server": { type: "string" },
+      "ring-ms": { type: "string" },
+      // As Chromium's own browser has it; Electron leaves it to the app.
+      "window-position": { type: "string" },
+    },
   });
   const ringMs = values["ring-ms"];
+  const position = values["window-position"];
   return {
     profile: typeof values.profile === "string" ? resolve(values.profile) : join(defaultProfile, "profile"),
     loginServer: typeof values["login-server"] === "string" ? values["login-server"] : "",
     ringMs: typeof ringMs === "string" ? parseDuration("--ring-ms", ringMs) : null,
+    windowPosition: typeof position === "string" ? parsePosition("--window-position", position) : null,
   };
 }
 
@@ -38,4 +53,12 @@ function parseDuration(option: string, text: string): number {
     throw new KithError("option-invalid", { option, why: "a number of milliseconds from 100 to 600000" });
   }
   return ms;
+}
+
+function parsePosition(option: string, text: string): Position {
+  const [, x, y] = text.match(/^(-?\d{1,5}),(-?\d{1,5})$/) ?? [];
+  if (x === undefined || y === undefined) {
+    throw new KithError("option-invalid", { option, why: "two whole numbers of pixels, as in 0,0" });
+  }
+  return { x: Number(x), y: Number(y) };
 }

@@ -66,7 +66,7 @@ async function run(): Promise<void> {
     ringing = rings;
   });
 
-  window = openWindow(APP_FOLDER, join(APP_FOLDER, "renderer", "icon.png"));
+  window = openWindow(APP_FOLDER, join(APP_FOLDER, "renderer", "icon.png"), options.windowPosition);
   app.on("second-instance", () => {
     window?.show();
     window?.focus();

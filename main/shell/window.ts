@@ -1,10 +1,13 @@
 /** The one window, and what it may not do: navigate away, open others, embed anything. */
 import { join } from "node:path";
 import { type App, BrowserWindow } from "electron";
+import type { Position } from "./app-arguments.ts";
 import { APP_ORIGIN } from "./app-scheme.ts";
 
-export function openWindow(appFolder: string, icon: string): BrowserWindow {
+/** @param position of its upper left corner; null for the middle of the screen */
+export function openWindow(appFolder: string, icon: string, position: Position | null): BrowserWindow {
   const window = new BrowserWindow({
+    ...position,
     width: 960,
     height: 680,
     minWidth: 720,
