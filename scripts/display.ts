@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { Readable } from "node:stream";
 import { Failure } from "./failure.ts";
-import { own } from "./owned-process.ts";
+import { endingWithUs, own } from "./owned-process.ts";
 import { hasDisplay, onPath } from "./system-packages.ts";
 
 /** Room for two windows side by side. */
@@ -29,7 +29,11 @@ export async function openDisplay(wish: Display["kind"], env: NodeJS.ProcessEnv)
 async function openVirtualDisplay(env: NodeJS.ProcessEnv): Promise<Display> {
   // -displayfd: the server takes a free number and says which, so two runs cannot clash.
   const args = ["-displayfd", "3", "-screen", "0", SCREEN, "-nolisten", "tcp", "-noreset"];
-  const child = spawn("Xvfb", args, { env, stdio: ["ignore", "ignore", "ignore", "pipe"], detached: true });
+  const child = spawn(...endingWithUs("Xvfb", args, env), {
+    env,
+    stdio: ["ignore", "ignore", "ignore", "pipe"],
+    detached: true,
+  });
   const server = await own("Xvfb", child);
   const answer = child.stdio[3];
   if (!(answer instanceof Readable)) throw new Error("Xvfb has no answer pipe");

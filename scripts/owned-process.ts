@@ -1,6 +1,7 @@
 import { type ChildProcess, fork, spawn } from "node:child_process";
 import { once } from "node:events";
 import { open } from "node:fs/promises";
+import { onPath } from "./system-packages.ts";
 
 /** Time between asking a process to end and ending it. */
 const GRACE_MS = 5_000;
@@ -21,7 +22,8 @@ export type Output = "inherit" | { readonly file: string };
 
 /**
  * Starts a program in a process group of its own: Ctrl-C reaches this script alone, which
- * then ends what it started in the right order.
+ * then ends what it started in the right order. Should this script be killed, the program
+ * ends by itself (on Linux).
  *
  * @throws Error when the program cannot be started
  */
@@ -33,11 +35,24 @@ export function startProgram(
   output: Output,
 ): Promise<OwnedProcess> {
   return withOutput(output, (out) => {
-    return own(name, spawn(command, args, { env, stdio: ["ignore", out, out], detached: true }));
+    return own(name, spawn(...endingWithUs(command, args, env), { env, stdio: ["ignore", out, out], detached: true }));
   });
 }
 
-/** The same for a Node script, with a channel on which it can report. */
+/**
+ * The command that runs a program and has the kernel end it when this process is gone:
+ * setpriv (util-linux) asks for that signal and becomes the program.
+ */
+export function endingWithUs(
+  command: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): [command: string, args: readonly string[]] {
+  if (process.platform !== "linux" || !onPath("setpriv", env)) return [command, args];
+  return ["setpriv", ["--pdeathsig", "TERM", command, ...args]];
+}
+
+/** The same for a Node script, with a channel on which it can report; it ends when the channel does. */
 export function startNode(
   name: string,
   script: string,
