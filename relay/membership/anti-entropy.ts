@@ -16,7 +16,7 @@ import {
   type Wanted,
 } from "../../protocol/gossip-message.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
-import { type GossipContext, jittered } from "./gossip-context.ts";
+import { type GossipContext, jittered, send } from "./gossip-context.ts";
 import { GOSSIP_LIMITS } from "./gossip-times.ts";
 import { bucketOf, prefixOf } from "./member-table.ts";
 import type { Peer } from "./peer.ts";
@@ -55,7 +55,7 @@ export class AntiEntropy {
     metrics.syncs++;
     this.#asked.set(peer.id, now + ANSWER_MS);
     const hashes = table.digest();
-    this.#context.emit({ type: "send", to: peer, message: { type: "digest", hashes } });
+    send(this.#context, peer, { type: "digest", hashes });
   }
 
   onDigest(from: Peer, theirs: Uint32Array): void {
@@ -70,7 +70,7 @@ export class AntiEntropy {
     const start = Math.floor(this.#context.random() * ranges.length);
     const inTurn = [...ranges.slice(start), ...ranges.slice(0, start)];
     for (const packet of packed(inTurn, (range) => rangeBytes(range.members.length), MAX_RANGES_BYTES)) {
-      this.#context.emit({ type: "send", to: from, message: { type: "summary", ranges: packet } });
+      send(this.#context, from, { type: "summary", ranges: packet });
     }
   }
 
@@ -89,17 +89,16 @@ export class AntiEntropy {
   onWant(from: Peer, wanted: readonly Wanted[]): void {
     const { table, self, certificates } = this.#context;
     const items: GossipItem[] = [];
+    const shown = new Set<SupernodeId>();
+    const show = (id: SupernodeId) => {
+      const certificate = id === self.id ? self.certificate : certificates.get(id);
+      if (certificate && !shown.has(id)) items.push({ kind: "certificate", certificate });
+      shown.add(id);
+    };
     for (const { supernodeId, certificate } of wanted) {
-      const isSelf = supernodeId === self.id;
-      const peer = table.get(supernodeId);
-      const item = isSelf ? self.item : (peer?.item ?? null);
-      if (certificate) {
-        const ids = item ? [supernodeId, item.voucher.value.voucher] : [supernodeId];
-        for (const id of ids) {
-          const known = id === self.id ? self.certificate : certificates.get(id);
-          if (known) items.push({ kind: "certificate", certificate: known });
-        }
-      }
+      const item = supernodeId === self.id ? self.item : table.get(supernodeId)?.item;
+      if (certificate) show(supernodeId);
+      if (certificate && item) show(item.voucher.value.voucher);
       if (item) items.push(item);
     }
     this.#tell(from, items);
@@ -123,7 +122,7 @@ export class AntiEntropy {
     for (const [peer, wanted] of wishes) {
       for (let from = 0; from < wanted.length; from += MAX_WANTED) {
         const message = { type: "want", wanted: wanted.slice(from, from + MAX_WANTED) } as const;
-        this.#context.emit({ type: "send", to: peer, message });
+        send(this.#context, peer, message);
       }
       if (this.#asked.has(peer.id)) this.#catchUp(peer);
     }
@@ -197,7 +196,7 @@ export class AntiEntropy {
 
   #tell(to: Peer, items: readonly GossipItem[]): void {
     for (const packet of packed(items, itemBytes, MAX_ITEMS_BYTES)) {
-      this.#context.emit({ type: "send", to, message: { type: "gossip", items: packet } });
+      send(this.#context, to, { type: "gossip", items: packet });
     }
   }
 }

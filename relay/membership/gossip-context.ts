@@ -21,9 +21,20 @@ export type Stage =
   | { readonly kind: "unreachable"; readonly by: "udp" | "tcp" }
   | { readonly kind: "left" };
 
+/**
+ * The port to send from: our own, or another one, which a firewall that only lets answers in has
+ * never seen a packet go to.
+ */
+export type Door = "own" | "other";
+
 export type GossipEffect =
-  | { readonly type: "send"; readonly to: Peer; readonly message: GossipMessage }
-  | { readonly type: "hello"; readonly to: Signed<SupernodeCertificate>; readonly isAnswer: boolean }
+  | { readonly type: "send"; readonly to: Peer; readonly message: GossipMessage; readonly through: Door }
+  | {
+      readonly type: "hello";
+      readonly to: Signed<SupernodeCertificate>;
+      readonly isAnswer: boolean;
+      readonly through: Door;
+    }
   /** Connect by TCP to where the certificate says, check its TLS fingerprint, and report `tcp-probed`. */
   | { readonly type: "probe-tcp"; readonly certificate: Signed<SupernodeCertificate> }
   | { readonly type: "changed"; readonly change: MembershipChange }
@@ -76,4 +87,17 @@ export function isGenuine(
 export function blame(context: GossipContext, from: Peer): void {
   context.metrics.refused.forged++;
   from.packets(context.now).charge(GOSSIP_LIMITS.forgeryCost, context.now);
+}
+
+export function send(context: GossipContext, to: Peer, message: GossipMessage, through: Door = "own"): void {
+  context.emit({ type: "send", to, message, through });
+}
+
+export function greet(
+  context: GossipContext,
+  to: Signed<SupernodeCertificate>,
+  kind: "hello" | "answer",
+  through: Door = "own",
+): void {
+  context.emit({ type: "hello", to, isAnswer: kind === "answer", through });
 }

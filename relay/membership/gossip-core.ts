@@ -14,7 +14,15 @@ import { Agenda } from "./agenda.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
 import { CertificateDirectory, type TrustCertificate } from "./certificate-directory.ts";
-import { type GossipContext, type GossipEffect, jittered, memberCount, type Stage } from "./gossip-context.ts";
+import {
+  type GossipContext,
+  type GossipEffect,
+  greet,
+  jittered,
+  memberCount,
+  type Stage,
+  send,
+} from "./gossip-context.ts";
 import { GossipMetrics, type GossipRefusal } from "./gossip-metrics.ts";
 import { GOSSIP_LIMITS, type GossipTimes } from "./gossip-times.ts";
 import { Identity, type IdentityParts } from "./identity.ts";
@@ -130,6 +138,13 @@ export class GossipCore {
     return this.#context.table.live;
   }
 
+  /** All members, this one included, as `remember` takes them. */
+  known(): RememberedMember[] {
+    return [this.#context.self, ...this.members].flatMap(({ certificate, item }) =>
+      item ? [{ certificate, item }] : [],
+    );
+  }
+
   /** Our half of a hello. */
   hello(isAnswer: boolean): Hello {
     const { certificate, announcement } = this.#context.self;
@@ -201,7 +216,7 @@ export class GossipCore {
         this.#context.certificates.add(event.certificate);
         this.#roster.renewCertificate(event.certificate);
         for (const peer of this.#context.table.sample(2, null)) {
-          this.#context.emit({ type: "hello", to: peer.certificate, isAnswer: false });
+          greet(this.#context, peer.certificate, "hello");
         }
         return;
       case "leave":
@@ -326,7 +341,7 @@ export class GossipCore {
     if (!hello.isAnswer && now - peer.greetedAt >= 1_000) {
       peer.greetedAt = now;
       const to = this.certificateOf(peer.id) ?? peer.certificate;
-      this.#context.emit({ type: "hello", to, isAnswer: true });
+      greet(this.#context, to, "answer");
     }
     if (!hello.isMember) this.#tellOfItself(peer);
     this.#newcomers.consider(peer);
@@ -339,7 +354,7 @@ export class GossipCore {
     const guarantor = peer.item.voucher.value.voucher;
     const certificate = guarantor === self.id ? self.certificate : certificates.get(guarantor);
     const items = [...(certificate ? [{ kind: "certificate", certificate } as const] : []), peer.item];
-    this.#context.emit({ type: "send", to: peer, message: { type: "gossip", items } });
+    send(this.#context, peer, { type: "gossip", items });
   }
 
   /** A supernode that shows its certificate and announcement: known from now on if both are genuine. */
@@ -384,7 +399,7 @@ export class GossipCore {
     const { table, self, agenda } = this.#context;
     const items = [{ kind: "announcement", announcement: self.announcement }] as const;
     for (const peer of table.sample(TOLD_OF_LEAVING, null)) {
-      this.#context.emit({ type: "send", to: peer, message: { type: "gossip", items } });
+      send(this.#context, peer, { type: "gossip", items });
     }
     agenda.clear();
     this.#context.stage = { kind: "left" };
@@ -408,7 +423,7 @@ export class GossipCore {
     for (const peer of table.sample(GOSSIP_LIMITS.fanout, null)) {
       for (let packet = 0; packet < packets && !queue.isEmpty; packet++) {
         const items = queue.take(MAX_ITEMS_BYTES, limit);
-        this.#context.emit({ type: "send", to: peer, message: { type: "gossip", items } });
+        send(this.#context, peer, { type: "gossip", items });
       }
     }
   }

@@ -13,8 +13,8 @@ import type { Signed } from "../../protocol/signed.ts";
 import { type TrustAnchor, trustSupernodeCertificate } from "../../protocol/trust.ts";
 import type { Member, Membership, MembershipChange } from "../membership-source.ts";
 import type { DatagramPort } from "./datagram-port.ts";
-import type { GossipEffect, Stage } from "./gossip-context.ts";
-import { GossipCore, type GossipEvent, type RememberedMember } from "./gossip-core.ts";
+import type { Door, GossipEffect, Stage } from "./gossip-context.ts";
+import { GossipCore, type GossipEvent } from "./gossip-core.ts";
 import type { GossipMetrics } from "./gossip-metrics.ts";
 import { GOSSIP_TIMES, type GossipTimes } from "./gossip-times.ts";
 import { decodeMembers, encodeMembers } from "./member-file.ts";
@@ -34,6 +34,8 @@ export interface GossipMembershipParts {
   readonly seeds: readonly Member[];
   /** Closed with the membership. */
   readonly port: DatagramPort;
+  /** Another one on the same machine, to send from only: what a newcomer's firewall thinks of strangers. Closed too. */
+  readonly otherPort: DatagramPort;
   /** Never rejects. */
   readonly probeTcp: (certificate: SupernodeCertificate) => Promise<boolean>;
   readonly memory: { read(): Uint8Array | null; write(bytes: Uint8Array): void };
@@ -121,7 +123,10 @@ export class GossipMembership implements Membership {
     clearTimeout(this.#timer);
     clearInterval(this.#saving);
     this.#listeners.clear();
-    setTimeout(() => this.#parts.port.close(), GOODBYE_MS).unref();
+    setTimeout(() => {
+      this.#parts.port.close();
+      this.#parts.otherPort.close();
+    }, GOODBYE_MS).unref();
   }
 
   /** Follows the wall clock at the start, then never goes back, whatever is done to the clock. */
@@ -142,10 +147,10 @@ export class GossipMembership implements Membership {
   #carryOut(effect: GossipEffect): void {
     switch (effect.type) {
       case "send":
-        this.#send(effect.to, encodeGossipMessage(effect.message));
+        this.#send(effect.to, encodeGossipMessage(effect.message), effect.through);
         break;
       case "hello":
-        this.#sendTo(effect.to, encodeHello(this.#core.hello(effect.isAnswer)));
+        this.#sendTo(effect.to, encodeHello(this.#core.hello(effect.isAnswer)), effect.through);
         break;
       case "probe-tcp":
         void this.#probeTcp(effect.certificate.value);
@@ -163,15 +168,16 @@ export class GossipMembership implements Membership {
     }
   }
 
-  #send(to: Peer, message: Uint8Array): void {
+  #send(to: Peer, message: Uint8Array, through: Door): void {
     const packet = this.#seal.seal(to.id, to.announcement.value.gossipKey, message);
     const certificate = this.#core.certificateOf(to.id);
-    if (packet && certificate) this.#sendTo(certificate, packet);
+    if (packet && certificate) this.#sendTo(certificate, packet, through);
   }
 
   /** Only ever to where a certificate says: whoever forges a source address draws no answer there. */
-  #sendTo({ value: { host, port } }: Signed<SupernodeCertificate>, packet: Uint8Array): void {
-    this.#parts.port.send(packet, host, port);
+  #sendTo({ value: { host, port } }: Signed<SupernodeCertificate>, packet: Uint8Array, through: Door): void {
+    const door = through === "own" ? this.#parts.port : this.#parts.otherPort;
+    door.send(packet, host, port);
   }
 
   async #probeTcp(certificate: SupernodeCertificate): Promise<void> {
@@ -209,11 +215,9 @@ export class GossipMembership implements Membership {
   }
 
   #save(): void {
-    const members = this.#core.members.flatMap(({ certificate, item }): RememberedMember[] =>
-      item ? [{ certificate, item }] : [],
-    );
+    const members = this.#core.known();
     // A network of one is nothing to remember, and may be one that we were cut off from.
-    if (members.length === 0) return;
+    if (members.length < 2) return;
     try {
       this.#parts.memory.write(encodeMembers(members));
     } catch (error) {

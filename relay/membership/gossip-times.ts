@@ -72,8 +72,8 @@ export const GOSSIP_LIMITS = {
   inquiriesPerSecond: 20,
   /** Probes passed on for others at once. */
   maxRelayedProbes: 256,
-  /** Packets that one comparison may be answered with. */
-  syncPackets: 8,
+  /** Packets that one request may be answered with. */
+  syncPackets: 20,
   /** So many open suspicions at once, or this share of all members: something big has happened, and all probe this much faster. */
   alarmSuspicions: 3,
   alarmShare: 0.01,

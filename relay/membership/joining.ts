@@ -7,9 +7,9 @@ import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import type { Hello } from "../../protocol/gossip-packet.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Signed } from "../../protocol/signed.ts";
-import { type GossipContext, jittered, type Stage } from "./gossip-context.ts";
+import { type GossipContext, greet, jittered, type Stage } from "./gossip-context.ts";
 
-const HELLOS_PER_ROUND = 4;
+const HELLOS_PER_ROUND = 2;
 
 export class Joining {
   readonly #context: GossipContext;
@@ -61,7 +61,7 @@ export class Joining {
     }
     for (let count = 0; count < HELLOS_PER_ROUND && seeds.length > 0; count++) {
       const [seed] = seeds.splice(Math.floor(this.#context.random() * seeds.length), 1);
-      if (seed) this.#context.emit({ type: "hello", to: seed, isAnswer: false });
+      if (seed) greet(this.#context, seed, "hello");
     }
     const waitMs = stage.kind === "unreachable" ? times.vouchRetryMs : times.helloMs;
     agenda.schedule(now + jittered(this.#context, waitMs), () => this.#round());
@@ -70,7 +70,7 @@ export class Joining {
   /** Nobody who takes part has answered for long enough, and of those who have met, nobody has a lower ID. */
   #isToBegin(): boolean {
     const { now, times, self } = this.#context;
-    if (now - this.#startedAt < times.foundMs || now - this.#memberAt < 3 * times.foundMs) return false;
+    if (now - this.#startedAt < times.foundMs || now - this.#memberAt < 3 * times.vouchRetryMs) return false;
     const companions = [...this.#companions].filter(([, at]) => now - at < times.foundMs).map(([id]) => id);
     return companions.every((id) => self.id < id);
   }

@@ -8,7 +8,7 @@ import type { GossipItem } from "../../protocol/gossip-item.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import type { Appointment } from "./agenda.ts";
-import type { GossipContext } from "./gossip-context.ts";
+import { type GossipContext, greet, send } from "./gossip-context.ts";
 import { GOSSIP_LIMITS } from "./gossip-times.ts";
 import type { Peer } from "./peer.ts";
 import type { Roster } from "./roster.ts";
@@ -86,9 +86,9 @@ export class Newcomers {
     this.#context.metrics.vouched++;
     peer.certificate = this.#certificateOf(peer);
     const items: GossipItem[] = [this.#roster.admit(peer)];
-    this.#context.emit({ type: "send", to: peer, message: { type: "gossip", items } });
+    send(this.#context, peer, { type: "gossip", items });
     if (examination.sponsor) {
-      this.#context.emit({ type: "send", to: examination.sponsor, message: { type: "gossip", items } });
+      send(this.#context, examination.sponsor, { type: "gossip", items });
     }
   }
 
@@ -127,20 +127,22 @@ export class Newcomers {
     this.#sponsored.set(peer.id, { examiners: tried, timeout });
     const certificate = this.#certificateOf(peer);
     const message = { type: "vouch", certificate, announcement: peer.announcement } as const;
-    this.#context.emit({ type: "send", to: examiner, message });
+    send(this.#context, examiner, message);
   }
 
-  /** A hello first: until it has our key, the newcomer cannot tell our ping from a stranger's. */
+  /**
+   * A hello first: until it has our key, the newcomer cannot tell our ping from a stranger's. Both
+   * come from a port that it has never sent to.
+   */
   #tryUdp(peer: Peer, triesLeft: number): void {
     const examination = this.#examined.get(peer.id);
     if (examination?.by !== "udp" || triesLeft === 0) return;
     const { agenda, now, times } = this.#context;
-    this.#context.emit({ type: "hello", to: this.#certificateOf(peer), isAnswer: false });
+    greet(this.#context, this.#certificateOf(peer), "hello", "other");
     const waitMs = times.reachMs / 2 / UDP_TRIES;
     agenda.schedule(now + waitMs / 2, () => {
       if (this.#examined.get(peer.id) !== examination) return;
-      const message = { type: "ping", nonce: examination.nonce, items: [] } as const;
-      this.#context.emit({ type: "send", to: peer, message });
+      send(this.#context, peer, { type: "ping", nonce: examination.nonce, items: [] }, "other");
     });
     agenda.schedule(now + waitMs, () => this.#tryUdp(peer, triesLeft - 1));
   }
@@ -152,13 +154,13 @@ export class Newcomers {
     this.#context.metrics.turnedAway++;
     if (!this.#needsVoucher(peer)) return;
     const message = { type: "unreachable", subject: peer.id, by: examination.by } as const;
-    if (examination.sponsor) this.#context.emit({ type: "send", to: examination.sponsor, message });
+    if (examination.sponsor) send(this.#context, examination.sponsor, message);
     else this.#tell(peer, examination.by);
   }
 
   #tell(newcomer: Peer, by: "udp" | "tcp"): void {
     const message = { type: "unreachable", subject: newcomer.id, by } as const;
-    this.#context.emit({ type: "send", to: newcomer, message });
+    send(this.#context, newcomer, message);
   }
 
   #endExamination(peer: Peer): void {

@@ -7,7 +7,7 @@ import { type GossipItem, itemBytes } from "../../protocol/gossip-item.ts";
 import { type GossipMessage, MAX_ITEMS_BYTES } from "../../protocol/gossip-message.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Appointment } from "./agenda.ts";
-import { type GossipContext, jittered } from "./gossip-context.ts";
+import { type GossipContext, jittered, send } from "./gossip-context.ts";
 import { GOSSIP_LIMITS } from "./gossip-times.ts";
 import type { Peer } from "./peer.ts";
 import type { Roster } from "./roster.ts";
@@ -64,7 +64,7 @@ export class Prober {
   }
 
   onPing(from: Peer, nonce: number): void {
-    this.#context.emit({ type: "send", to: from, message: this.#withItems("ack", nonce, from) });
+    send(this.#context, from, this.#withItems("ack", nonce, from));
   }
 
   onAck(from: Peer, nonce: number): void {
@@ -74,7 +74,7 @@ export class Prober {
       agenda.cancel(relayed.timeout);
       this.#relayed.delete(nonce);
       const message: GossipMessage = { type: "ack", nonce: relayed.theirNonce, items: [] };
-      this.#context.emit({ type: "send", to: relayed.requester, message });
+      send(this.#context, relayed.requester, message);
       return;
     }
     const probe = this.#probes.get(nonce);
@@ -97,7 +97,7 @@ export class Prober {
     const nonce = this.#newNonce();
     const timeout = agenda.schedule(now + times.probeTimeoutMs * 0.8, () => {
       this.#relayed.delete(nonce);
-      this.#context.emit({ type: "send", to: from, message: { type: "nack", nonce: theirNonce } });
+      send(this.#context, from, { type: "nack", nonce: theirNonce });
     });
     this.#relayed.set(nonce, { requester: from, theirNonce, target, timeout });
     this.#ping(target, nonce);
@@ -118,7 +118,7 @@ export class Prober {
     metrics.missedAcks++;
     for (const helper of table.sample(GOSSIP_LIMITS.indirectProbes, probe.target.id)) {
       probe.helpers.add(helper.id);
-      this.#context.emit({ type: "send", to: helper, message: { type: "probe", nonce, target: probe.target.id } });
+      send(this.#context, helper, { type: "probe", nonce, target: probe.target.id });
     }
     const restMs = (times.probeMs - times.probeTimeoutMs) * health.multiplier;
     probe.timeout = agenda.schedule(now + restMs, () => this.#fail(nonce));
@@ -140,7 +140,7 @@ export class Prober {
   }
 
   #ping(target: Peer, nonce: number): void {
-    this.#context.emit({ type: "send", to: target, message: this.#withItems("ping", nonce, target) });
+    send(this.#context, target, this.#withItems("ping", nonce, target));
   }
 
   /** What we hold against the recipient comes first, so that it can refute it. */

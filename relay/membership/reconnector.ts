@@ -7,7 +7,7 @@
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Signed } from "../../protocol/signed.ts";
-import { type GossipContext, jittered } from "./gossip-context.ts";
+import { type GossipContext, greet, jittered, send } from "./gossip-context.ts";
 import { GOSSIP_LIMITS } from "./gossip-times.ts";
 import type { Peer } from "./peer.ts";
 import type { Roster } from "./roster.ts";
@@ -43,7 +43,7 @@ export class Reconnector {
     const { table, self, stage } = this.#context;
     const { supernodeId } = certificate.value;
     if (stage.kind !== "member" || supernodeId === self.id || table.get(supernodeId)) return;
-    this.#context.emit({ type: "hello", to: certificate, isAnswer: false });
+    greet(this.#context, certificate, "hello");
   }
 
   sweep(): void {
@@ -60,9 +60,9 @@ export class Reconnector {
     if (stage.kind !== "member") return;
     const dead = table.anyDead();
     const deadCertificate = dead && (certificates.get(dead.id) ?? dead.certificate);
-    if (deadCertificate) this.#context.emit({ type: "hello", to: deadCertificate, isAnswer: false });
+    if (deadCertificate) greet(this.#context, deadCertificate, "hello");
     const unmet = this.#nextUnmet();
-    if (unmet) this.#context.emit({ type: "hello", to: unmet, isAnswer: false });
+    if (unmet) greet(this.#context, unmet, "hello");
   }
 
   #nextUnmet(): Signed<SupernodeCertificate> | undefined {
@@ -90,7 +90,7 @@ export class Reconnector {
       if (peer.status !== "dead" || now - peer.chargedAt < 1_000) continue;
       peer.chargedAt = now;
       const items = this.#roster.chargeAgainst(peer);
-      this.#context.emit({ type: "send", to: peer, message: { type: "gossip", items } });
+      send(this.#context, peer, { type: "gossip", items });
       return;
     }
   }

@@ -8,13 +8,13 @@ import {
   encodeSupernodeCertificate,
   type SupernodeCertificate,
 } from "../../protocol/certificate.ts";
-import { type GossipMessage, messageBytes } from "../../protocol/gossip-message.ts";
+import { messageBytes } from "../../protocol/gossip-message.ts";
 import { GOSSIP_TAG_BYTES, HELLO_BYTES } from "../../protocol/gossip-packet.ts";
 import { type Announcement, decodeVoucher, encodeVoucher, type Voucher } from "../../protocol/gossip-statement.ts";
 import { NetworkId, SupernodeId } from "../../protocol/identifiers.ts";
 import { type Signed, signBody } from "../../protocol/signed.ts";
 import type { Appointment } from "../../relay/membership/agenda.ts";
-import type { GossipEffect } from "../../relay/membership/gossip-context.ts";
+import type { Door, GossipEffect } from "../../relay/membership/gossip-context.ts";
 import { GossipCore, type GossipEvent, type RememberedMember } from "../../relay/membership/gossip-core.ts";
 import { GOSSIP_TIMES, type GossipTimes } from "../../relay/membership/gossip-times.ts";
 import type { MembershipChange } from "../../relay/membership-source.ts";
@@ -27,6 +27,8 @@ const NETWORK = NetworkId.parse("51".repeat(20));
 /** IP and UDP headers, and what the sealed packet adds to a message. */
 const IP_UDP_BYTES = 28;
 const SEAL_BYTES = 28 + GOSSIP_TAG_BYTES;
+
+type EffectOf<T extends GossipEffect["type"]> = Extract<GossipEffect, { type: T }>;
 
 export interface SimGossipOptions {
   readonly seed: number;
@@ -45,8 +47,9 @@ export class SimNode {
   isUp = false;
   /** Stopped as by SIGSTOP: packets wait in its socket. */
   isStopped = false;
-  /** Packets from outside reach it only if it has sent to their sender before, and TCP does not at all. */
+  /** Packets from outside reach it only if it has sent to their sender before. */
   isFirewalled = false;
+  refusesTcp = false;
   /** Which side of a partition it is on. */
   side = 0;
   sentBytes = 0;
@@ -137,10 +140,10 @@ export class SimNode {
   #carryOut(effect: GossipEffect): void {
     switch (effect.type) {
       case "send":
-        this.network.deliver(this, effect.to.id, effect.message);
+        this.network.deliver(this, effect);
         break;
       case "hello":
-        this.network.greet(this, effect.to.value.supernodeId, effect.isAnswer);
+        this.network.greet(this, effect);
         break;
       case "probe-tcp":
         this.network.probeTcp(this, effect.certificate.value.supernodeId);
@@ -277,12 +280,12 @@ export class SimGossip {
     return certificate;
   }
 
-  deliver(from: SimNode, to: SupernodeId, message: GossipMessage): void {
+  deliver(from: SimNode, { to: { id: to }, message, through }: EffectOf<"send">): void {
     from.sentBytes += IP_UDP_BYTES + SEAL_BYTES + messageBytes(message);
     // Nobody can authenticate what was sealed for an earlier life of the recipient.
     const assumed = from.core.peer(to)?.announcement;
     const own = from.core.hello(false).announcement;
-    this.#carry(from, to, (target) => {
+    this.#carry(from, to, through, (target) => {
       const sender = target.core.peer(from.id);
       const isReadable =
         hasKeyOf(sender?.announcement, own) && hasKeyOf(assumed, target.core.hello(false).announcement);
@@ -292,27 +295,28 @@ export class SimGossip {
     });
   }
 
-  greet(from: SimNode, to: SupernodeId, isAnswer: boolean): void {
+  greet(from: SimNode, { to, isAnswer, through }: EffectOf<"hello">): void {
     from.sentBytes += IP_UDP_BYTES + (isAnswer ? from.certificate.bytes.length + 150 : HELLO_BYTES);
     const hello = from.core.hello(isAnswer);
-    this.#carry(from, to, (target) => target.handle({ type: "hello", hello }));
+    this.#carry(from, to.value.supernodeId, through, (target) => target.handle({ type: "hello", hello }));
   }
 
   probeTcp(from: SimNode, supernodeId: SupernodeId): void {
     const target = this.#byId.get(supernodeId);
-    const isReachable = target?.isUp === true && !target.isFirewalled && target.side === from.side;
+    const isReachable = target?.isUp === true && !target.refusesTcp && target.side === from.side;
     this.time.after(isReachable ? 3 * this.#latency(from, supernodeId) : 1_000, () =>
       from.handle({ type: "tcp-probed", supernodeId, isReachable }),
     );
   }
 
-  #carry(from: SimNode, to: SupernodeId, arrive: (target: SimNode) => void): void {
+  #carry(from: SimNode, to: SupernodeId, through: Door, arrive: (target: SimNode) => void): void {
     from.sentPackets++;
     from.hasSentTo.add(to);
     const target = this.#byId.get(to);
     if (!target || this.random() < this.loss) return;
     this.time.after(this.#latency(from, to), () => {
-      const isBlocked = target.side !== from.side || (target.isFirewalled && !target.hasSentTo.has(from.id));
+      const isBlocked =
+        target.side !== from.side || (target.isFirewalled && (through === "other" || !target.hasSentTo.has(from.id)));
       if (target.isUp && !isBlocked) arrive(target);
     });
   }
