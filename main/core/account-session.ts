@@ -9,25 +9,19 @@ import { BuddyList } from "./buddy-list.ts";
 import { CallRelays } from "./call-relays.ts";
 import { CallSession } from "./call-session.ts";
 import type { Surroundings } from "./client-options.ts";
-import { Consignments } from "./consignments.ts";
-import { Conversations } from "./conversations.ts";
-import { Courier } from "./courier.ts";
 import type { Db } from "./database-schema.ts";
 import { DirectoryView } from "./directory-view.ts";
 import { Envelopes, type PublicKeys } from "./envelopes.ts";
 import { HostCache } from "./host-cache.ts";
-import { Inbox } from "./inbox.ts";
 import { LoginSync } from "./login-sync.ts";
-import { Outbox } from "./outbox.ts";
+import { MailRoom } from "./mail-room.ts";
+import { Messages } from "./messages.ts";
 import type { PushListener } from "./pushes.ts";
 import { uniform } from "./randomness.ts";
-import { Receipts } from "./receipts.ts";
 import { type OwnStatus, Registration } from "./registration.ts";
-import { SeenEnvelopes } from "./seen-envelopes.ts";
 import type { SettingsKeeper } from "./settings.ts";
 import { SignalSender } from "./signal-sender.ts";
 import { SupernodeListKeeper } from "./supernode-list.ts";
-import { VoiceMessages } from "./voice-messages.ts";
 import { Watch } from "./watch.ts";
 
 export interface AccountSessionParts {
@@ -45,13 +39,10 @@ export class AccountSession {
   readonly buddies: BuddyList;
   readonly buddiesView: BuddiesView;
   readonly calls: CallSession;
-  readonly conversations: Conversations;
-  readonly courier: Courier;
-  readonly outbox: Outbox;
-  readonly receipts: Receipts;
+  readonly mail: MailRoom;
+  readonly messages: Messages;
   readonly registration: Registration;
   readonly sync: LoginSync;
-  readonly voices: VoiceMessages;
   readonly self: DeviceAddress;
   readonly #parts: AccountSessionParts;
   readonly #anchor: TrustAnchor;
@@ -59,8 +50,6 @@ export class AccountSession {
   readonly #supernodes: SupernodeListKeeper;
   readonly #directory: DirectoryView;
   readonly #attachment: Attachment;
-  readonly #seen: SeenEnvelopes;
-  readonly #inbox: Inbox;
   readonly #signals: SignalSender;
   readonly #watch: Watch;
 
@@ -73,14 +62,9 @@ export class AccountSession {
     this.#anchor = trustAnchor(network.networkKey, () => clock.now());
 
     this.buddies = new BuddyList(db, this.#anchor, clock, log);
-    this.conversations = new Conversations(db);
-    this.outbox = new Outbox(db);
-    this.receipts = new Receipts(db);
-    this.voices = new VoiceMessages(db);
-    this.#seen = new SeenEnvelopes(db, clock, background);
     this.#hosts = new HostCache(db, () => uniform(random));
     this.#supernodes = new SupernodeListKeeper(db, this.#anchor, this.#hosts, surroundings);
-    this.#directory = new DirectoryView(network.networkId, clock, log, (userId, appeared) =>
+    this.#directory = new DirectoryView(network.networkId, deviceId, clock, log, (userId, appeared) =>
       this.#directoryChanged(userId, appeared),
     );
     const envelopes = new Envelopes(this.self, keys, (userId) => this.#publicKeysOf(userId), clock, random);
@@ -100,7 +84,7 @@ export class AccountSession {
           this.#tellSession();
           this.buddiesView.changed();
         },
-        deliver: (from, envelope) => this.#inbox.receive(from, envelope),
+        deliver: (from, envelope) => this.mail.receive(from, envelope),
         presence: (presence) => this.#directory.apply(presence),
         troubled: () => this.#tellSession(),
         linksChanged: () => this.calls.relaysChanged(),
@@ -140,51 +124,37 @@ export class AccountSession {
       record: (entry) =>
         background.run(
           "call record",
-          this.conversations.addCall(entry).then((line) => this.#show(line)),
+          this.mail.conversations.addCall(entry).then((line) => line && this.#show(line)),
         ),
     });
-    const consignments = new Consignments({
+    this.mail = new MailRoom({
       db,
       self: this.self,
       keys,
       buddies: this.buddies,
       envelopes,
-      outbox: this.outbox,
-      receipts: this.receipts,
-      conversations: this.conversations,
-      voices: this.voices,
+      directory: this.#directory,
+      attachment: this.#attachment,
       surroundings,
-      show: (line) => this.#show(line),
-    });
-    this.courier = new Courier(consignments, this.#directory, this.#attachment, surroundings);
-    this.#inbox = new Inbox({
-      db,
-      self: this.self,
-      buddies: this.buddies,
-      envelopes,
-      seen: this.#seen,
-      conversations: this.conversations,
-      voices: this.voices,
-      outbox: this.outbox,
-      receipts: this.receipts,
-      clock,
-      log,
       listener: {
         show: (line) => this.#show(line),
-        owing: (userId) => this.courier.kick(userId),
-        arrived: (device, messageIds) => {
-          for (const messageId of messageIds) this.courier.settled(device, messageId);
-          this.courier.kick(device.userId);
-          background.run("outbox", this.#settle(device.userId));
-        },
         callSignal: (from, signal, sentAt) => this.calls.receive(from, signal, sentAt),
         statusReadable: () => this.buddiesView.changed(),
       },
     });
+    this.messages = new Messages({
+      db,
+      self: this.self.userId,
+      mail: this.mail,
+      buddies: this.buddies,
+      directory: this.#directory,
+      surroundings,
+      show: (line) => this.#show(line),
+    });
     this.buddiesView = new BuddiesView({
       buddies: this.buddies,
       directory: this.#directory,
-      conversations: this.conversations,
+      conversations: this.mail.conversations,
       attached: () => this.#attachment.home !== null,
       clock,
       push,
@@ -193,12 +163,10 @@ export class AccountSession {
 
   /** Everything known from before is there when this resolves; connecting goes on in the background. */
   async start(): Promise<void> {
-    const { clock } = this.#parts.surroundings;
     await this.buddies.load();
     await this.#hosts.load();
     await this.#supernodes.load();
-    await this.#seen.prune();
-    await this.receipts.prune(clock.now());
+    await this.mail.load();
     await this.buddiesView.load();
     this.sync.session.start();
     this.#attachment.start();
@@ -206,30 +174,20 @@ export class AccountSession {
 
   /** A normal exit: ends the call, looks offline at once. */
   async stop(): Promise<void> {
-    const { background } = this.#parts.surroundings;
     this.calls.hangUp();
     await this.#signals.drained(EXIT_PATIENCE_MS);
     this.#signals.stop();
-    this.courier.stop();
+    this.mail.stopSending();
     this.#watch.stop();
     await this.registration.signOff().catch(() => {});
     this.#attachment.stop();
     this.sync.session.stop();
-    await this.#inbox.idle();
     this.buddiesView.stop();
-    await background.settled();
-    await this.#seen.flush();
+    await this.mail.finish();
   }
 
   get attached(): boolean {
     return this.#attachment.home !== null;
-  }
-
-  /** Unless the directory has said otherwise. */
-  get mayHaveOtherDevices(): boolean {
-    const { userId, deviceId } = this.self;
-    const others = this.#directory.devices(userId).filter((device) => device.deviceId !== deviceId);
-    return others.length > 0 || !this.#directory.knows(userId);
   }
 
   async setStatus(own: OwnStatus): Promise<void> {
@@ -253,22 +211,16 @@ export class AccountSession {
     };
   }
 
-  /** Something in this conversation is new. */
-  show(line: LineView): void {
-    this.#show(line);
-  }
-
   async #buddiesChanged(userIds: readonly UserId[]): Promise<void> {
     for (const userId of userIds) {
-      if (this.buddies.get(userId)?.state === "removed") await this.outbox.drop(userId);
+      if (this.buddies.get(userId)?.state === "removed") await this.mail.outbox.drop(userId);
       await this.buddiesView.lineChanged(userId);
-      this.courier.kick(userId);
+      this.mail.due(userId);
     }
     this.#watch.renew();
   }
 
-  #show(line: LineView | null): void {
-    if (!line) return;
+  #show(line: LineView): void {
     this.#parts.push("line", line);
     this.#parts.surroundings.background.run("buddy list", this.buddiesView.lineChanged(line.peer));
   }
@@ -277,31 +229,18 @@ export class AccountSession {
   #publicKeysOf(userId: UserId): PublicKeys | null {
     const { keys } = this.#parts.account;
     if (userId === this.self.userId) return { signKey: keys.sign.publicKey, boxKey: keys.box.publicKey };
-    const buddy = this.buddies.get(userId);
-    return buddy?.state === "buddy" && !buddy.keyChanged ? buddy : null;
+    return this.buddies.trusted(userId);
   }
 
   #watched(): UserId[] {
-    const buddies = this.buddies.all().filter(({ state, keyChanged }) => state === "buddy" && !keyChanged);
-    return [this.self.userId, ...buddies.map(({ userId }) => userId)];
+    const buddies = this.buddies.all().map(({ userId }) => userId);
+    return [this.self.userId, ...buddies.filter((userId) => this.buddies.trusted(userId))];
   }
 
   #directoryChanged(userId: UserId, appeared: readonly DeviceAddress[]): void {
-    for (const device of appeared) this.courier.reappeared(device);
-    this.courier.kick(userId);
+    this.mail.directoryChanged(userId, appeared);
     this.calls.peerChanged(userId);
     this.buddiesView.changed();
-    this.#parts.surroundings.background.run("outbox", this.#settle(userId));
-  }
-
-  #settle(userId: UserId): Promise<void> {
-    const devices = this.#directory
-      .devices(userId)
-      .map(({ deviceId }) => deviceId)
-      .filter((deviceId) => deviceId !== this.self.deviceId);
-    if (!this.#directory.knows(userId)) return Promise.resolve();
-    const alone = userId === this.self.userId;
-    return this.outbox.settle(userId, devices, alone, this.#parts.surroundings.clock.now());
   }
 
   #notices(): Notice[] {

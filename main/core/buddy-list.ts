@@ -81,7 +81,13 @@ export class BuddyList {
     return this.#buddies.get(userId);
   }
 
-  /** A buddy whose keys are the pinned ones. @throws KithError `not-a-buddy`, `key-changed` */
+  /** A buddy whose keys are the pinned ones; null for everybody else: nothing is taken from them, nothing sent. */
+  trusted(userId: UserId): Buddy | null {
+    const buddy = this.#buddies.get(userId);
+    return buddy?.state === "buddy" && !buddy.keyChanged ? buddy : null;
+  }
+
+  /** As `trusted`, but says why not. @throws KithError `not-a-buddy`, `key-changed` */
   require(userId: UserId): Buddy {
     const buddy = this.#buddies.get(userId);
     if (buddy?.state !== "buddy") throw new KithError("not-a-buddy");

@@ -8,7 +8,6 @@ import { type ClientOptions, DEFAULT_TIMES, type Surroundings } from "./client-o
 import { NetworkClock, systemClock } from "./clock.ts";
 import { openDatabase } from "./database.ts";
 import { ipcMethods } from "./ipc-methods.ts";
-import { Messages } from "./messages.ts";
 import { loadProfileKey } from "./profile-key.ts";
 import { lockProfile } from "./profile-lock.ts";
 import { Pushes, type PushListener } from "./pushes.ts";
@@ -53,7 +52,7 @@ export async function openClient(options: ClientOptions): Promise<KithClient> {
     throw error;
   });
   return {
-    methods: ipcMethods(keeper, new Messages(db, surroundings), recording, settings),
+    methods: ipcMethods(keeper, recording, settings),
     onPush: (listener) => pushes.listen(listener),
     mayUseMicrophone: () => recording.on || (keeper.session?.calls.mayUseMicrophone ?? false),
     close: async () => {

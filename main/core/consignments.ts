@@ -1,6 +1,5 @@
 /** What is due to one device, as envelopes: our profile key, receipts, messages, copies for our own devices. */
-import type { DeviceAddress, UserId } from "../../protocol/identifiers.ts";
-import type { LineView } from "../../protocol/ipc-schema.ts";
+import type { DeviceAddress, MessageId, UserId } from "../../protocol/identifiers.ts";
 import type { AccountKeys } from "./account-keys.ts";
 import type { BuddyList } from "./buddy-list.ts";
 import type { Surroundings } from "./client-options.ts";
@@ -21,15 +20,15 @@ interface Parts {
   readonly db: Db;
   readonly self: DeviceAddress;
   readonly keys: AccountKeys;
-  readonly buddies: Pick<BuddyList, "get">;
+  readonly buddies: Pick<BuddyList, "trusted">;
   readonly envelopes: Envelopes;
   readonly outbox: Outbox;
   readonly receipts: Receipts;
   readonly conversations: Conversations;
   readonly voices: VoiceMessages;
   readonly surroundings: Surroundings;
-  /** The line has changed. */
-  readonly show: (line: LineView) => void;
+  /** A supernode says that a device of the recipient has taken the message. */
+  readonly sent: (recipient: UserId, messageId: MessageId) => void;
 }
 
 export class Consignments implements ConsignmentSource {
@@ -49,8 +48,7 @@ export class Consignments implements ConsignmentSource {
   }
 
   #mayGetAnything(userId: UserId): boolean {
-    const buddy = this.#parts.buddies.get(userId);
-    return userId === this.#parts.self.userId || (buddy?.state === "buddy" && !buddy.keyChanged);
+    return userId === this.#parts.self.userId || this.#parts.buddies.trusted(userId) !== null;
   }
 
   async #profileKey(device: DeviceAddress): Promise<Consignment | null> {
@@ -117,7 +115,7 @@ export class Consignments implements ConsignmentSource {
   }
 
   #text(device: DeviceAddress, entry: OutboxEntry, line: LineRow): Consignment {
-    const { self, envelopes, surroundings } = this.#parts;
+    const { self, envelopes, surroundings, sent } = this.#parts;
     const message = {
       messageId: entry.messageId,
       text: line.text,
@@ -131,13 +129,13 @@ export class Consignments implements ConsignmentSource {
     return {
       name: entry.messageId,
       seal: () => envelopes.seal(envelopeIdFor(entry.messageId, self, device, 0), device, header),
-      taken: () => this.#sent(device.userId, entry),
+      taken: async () => sent(device.userId, entry.messageId),
       retryMs: surroundings.times.receiptRetryMs,
     };
   }
 
   async #voice(device: DeviceAddress, entry: OutboxEntry, line: LineRow): Promise<Consignment[]> {
-    const { self, envelopes, surroundings, voices } = this.#parts;
+    const { self, envelopes, surroundings, voices, sent } = this.#parts;
     const chunks = chunksOf(await voices.read(entry.messageId));
     return chunks.map((bytes, index) => ({
       name: entry.messageId,
@@ -157,16 +155,9 @@ export class Consignments implements ConsignmentSource {
           bytes,
         ),
       taken: async () => {
-        if (index === chunks.length - 1) await this.#sent(device.userId, entry);
+        if (index === chunks.length - 1) sent(device.userId, entry.messageId);
       },
       retryMs: surroundings.times.receiptRetryMs,
     }));
-  }
-
-  async #sent(recipient: UserId, { messageId }: OutboxEntry): Promise<void> {
-    const { db, self, conversations, show } = this.#parts;
-    if (recipient === self.userId) return;
-    const lines = await db.transaction().execute((tx) => conversations.advance(tx, recipient, [messageId], "sent"));
-    for (const line of lines) show(line);
   }
 }

@@ -35,13 +35,16 @@ export type DirectoryListener = (userId: UserId, appeared: readonly DeviceAddres
 
 export class DirectoryView {
   readonly #networkId: NetworkId;
+  readonly #self: DeviceId;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #changed: DirectoryListener;
   readonly #users = new Map<UserId, Map<DeviceId, Device>>();
 
-  constructor(networkId: NetworkId, clock: Clock, log: Log, changed: DirectoryListener) {
+  /** @param self this very device, which is no news to itself */
+  constructor(networkId: NetworkId, self: DeviceId, clock: Clock, log: Log, changed: DirectoryListener) {
     this.#networkId = networkId;
+    this.#self = self;
     this.#clock = clock;
     this.#log = log;
     this.#changed = changed;
@@ -51,7 +54,7 @@ export class DirectoryView {
     const before = this.#users.get(userId);
     const after = new Map<DeviceId, Device>();
     for (const presence of devices) {
-      const device = this.#verified(userId, presence);
+      const device = presence.deviceId === this.#self ? null : this.#verified(userId, presence);
       if (!device) continue;
       const known = before?.get(device.deviceId);
       // An older lease is a supernode that lags behind, or a replay.

@@ -3,14 +3,12 @@ import { KithError } from "../../protocol/errors.ts";
 import { parseHandle } from "../../protocol/identifiers.ts";
 import type { IpcMethods } from "../../protocol/ipc-schema.ts";
 import type { Handlers } from "../../protocol/rpc.ts";
-import type { Messages } from "./messages.ts";
 import type { Recording } from "./recording.ts";
 import type { SessionKeeper } from "./session-keeper.ts";
 import type { SettingsKeeper } from "./settings.ts";
 
 export function ipcMethods(
   keeper: SessionKeeper,
-  messages: Messages,
   recording: Recording,
   settings: SettingsKeeper,
 ): Handlers<IpcMethods> {
@@ -65,12 +63,14 @@ export function ipcMethods(
       return done;
     },
 
-    lines: async ({ peer, before, limit }) => keeper.required.conversations.page(peer, before, limit),
-    sendMessage: async ({ peer, text }) => messages.sendText(keeper.required, peer, text),
-    sendVoice: async ({ peer, ogg, durationMs }) => messages.sendVoice(keeper.required, peer, ogg, durationMs),
-    readVoice: async ({ messageId }) => ({ ogg: await keeper.required.voices.read(messageId) }),
+    lines: async ({ peer, before, limit }) => keeper.required.mail.conversations.page(peer, before, limit),
+    sendMessage: async ({ peer, text }) => keeper.required.messages.sendText(peer, text),
+    sendVoice: async ({ peer, ogg, durationMs }) => keeper.required.messages.sendVoice(peer, ogg, durationMs),
+    readVoice: async ({ messageId }) => ({ ogg: await keeper.required.mail.voices.read(messageId) }),
     markRead: async ({ peer }) => {
-      await messages.markRead(keeper.required, peer);
+      const session = keeper.required;
+      await session.messages.markRead(peer);
+      await session.buddiesView.lineChanged(peer);
       return done;
     },
 

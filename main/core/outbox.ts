@@ -70,8 +70,8 @@ export class Outbox {
    * @param devices all that the directory knows of the recipient
    * @param alone the recipient is our own account: without other devices nothing needs to arrive
    */
-  async settle(recipient: UserId, devices: readonly DeviceId[], alone: boolean, now: number): Promise<void> {
-    let done = this.#db.deleteFrom("outbox").where("recipient", "=", recipient);
+  async settle(tx: Tx, recipient: UserId, devices: readonly DeviceId[], alone: boolean, now: number): Promise<void> {
+    let done = tx.deleteFrom("outbox").where("recipient", "=", recipient);
     if (!alone) done = done.where("arrived", "=", 1);
     for (const device of devices) {
       done = done.where(({ exists, selectFrom }) =>
@@ -84,7 +84,7 @@ export class Outbox {
       );
     }
     await done.execute();
-    await this.#db
+    await tx
       .deleteFrom("outbox")
       .where("recipient", "=", recipient)
       .where("arrived", "=", 1)

@@ -1,7 +1,7 @@
 /** Exactly once to the eye and in the sender's order, over a network that loses, doubles and lies. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { DeviceAddress } from "../../protocol/identifiers.ts";
+import { CallId, type DeviceAddress, MessageId } from "../../protocol/identifiers.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { type Carry, MessageSide } from "../support/message-side.ts";
 import { ManualClock, TestAccount } from "../support/test-account.ts";
@@ -50,10 +50,7 @@ class Pair {
   }
 
   async quiet(): Promise<void> {
-    for (let round = 0; round < 3; round++) {
-      await Promise.all([this.alice.background.settled(), this.bob.background.settled()]);
-      await Promise.all([this.alice.inbox.idle(), this.bob.inbox.idle()]);
-    }
+    for (let round = 0; round < 3; round++) await Promise.all([this.alice.quiet(), this.bob.quiet()]);
   }
 
   async remove(): Promise<void> {
@@ -87,7 +84,7 @@ class Pair {
   async #arrive(from: DeviceAddress, envelope: Uint8Array): Promise<boolean> {
     const to = from.userId === this.alice.account.address.userId ? this.bob : this.alice;
     try {
-      await to.inbox.receive(from, envelope);
+      await to.mail.receive(from, envelope);
       return true;
     } catch {
       return false;
@@ -115,20 +112,14 @@ describe("whatever the network does to envelopes", () => {
                 await pair[who].say(`${who} ${index}`);
               }
             }
-            for (const side of [pair.alice, pair.bob]) {
-              const peer = side === pair.alice ? pair.bob : pair.alice;
-              side.courier.reappeared(peer.account.address);
-            }
+            for (const side of [pair.alice, pair.bob]) side.reappeared();
             await pair.settle();
             expect(await pair.bob.texts(false)).toEqual(said.alice);
             expect(await pair.alice.texts(false)).toEqual(said.bob);
             expect(await pair.alice.texts(true)).toEqual(said.alice);
             for (const side of [pair.alice, pair.bob]) {
-              const peer = side === pair.alice ? pair.bob : pair.alice;
-              const { userId, deviceId } = peer.account.address;
-              expect(await side.outbox.pendingFor(userId, deviceId, 0, 10)).toEqual([]);
-              const { lines } = await side.conversations.page(userId, null, 200);
-              for (const line of lines) {
+              expect(await side.profile.db.selectFrom("outbox").selectAll().execute()).toEqual([]);
+              for (const line of await side.lines()) {
                 expect(line).toMatchObject({ delivery: line.mine ? "delivered" : "received" });
               }
             }
@@ -155,13 +146,13 @@ describe("whatever the network does to envelopes", () => {
             for (let turn = 0; turn < crashAfter; turn++) await new Promise(setImmediate);
             pair.bob = await pair.bob.crashed();
             pair.alice = await pair.alice.crashed();
-            pair.alice.courier.reappeared(pair.bob.account.address);
+            pair.alice.reappeared();
             await pair.settle();
-            const { lines } = await pair.bob.conversations.page(pair.alice.account.address.userId, null, 10);
+            const lines = await pair.bob.lines();
             expect(lines).toHaveLength(1);
             const [line] = lines;
             if (line?.kind !== "voice") throw new Error("not a voice message");
-            expect(Buffer.from(await pair.bob.voices.read(line.messageId)).equals(ogg)).toBe(true);
+            expect(Buffer.from(await pair.bob.mail.voices.read(line.messageId)).equals(ogg)).toBe(true);
           } finally {
             await pair.remove();
           }
@@ -170,4 +161,23 @@ describe("whatever the network does to envelopes", () => {
       { numRuns: 8 },
     );
   }, 60_000);
+});
+
+test("a call signal is heard once, however often a supernode brings it, over a restart too", async () => {
+  const pair = new Pair([]);
+  const { alice } = pair;
+  const invite = { kind: "invite", callId: CallId.parse("7".repeat(32)) } as const;
+  const id = MessageId.parse("5".repeat(32));
+  const { address } = pair.bob.account;
+  const envelope = alice.account.envelopes.seal(id, address, { type: "call", signal: invite });
+  try {
+    for (let time = 0; time < 3; time++) await pair.bob.mail.receive(alice.account.address, envelope);
+    expect(pair.bob.callSignals).toEqual([invite]);
+    pair.clock.advance(1_000);
+    pair.bob = await pair.bob.crashed();
+    await pair.bob.mail.receive(alice.account.address, envelope);
+    expect(pair.bob.callSignals).toEqual([]);
+  } finally {
+    await pair.remove();
+  }
 });

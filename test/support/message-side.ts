@@ -3,19 +3,13 @@ import { Background } from "../../main/core/background.ts";
 import type { Buddy } from "../../main/core/buddy-list.ts";
 import { DEFAULT_TIMES, type Surroundings } from "../../main/core/client-options.ts";
 import { NetworkClock } from "../../main/core/clock.ts";
-import { Consignments } from "../../main/core/consignments.ts";
-import { Conversations } from "../../main/core/conversations.ts";
-import { Courier } from "../../main/core/courier.ts";
 import type { Device } from "../../main/core/directory-view.ts";
-import { Inbox } from "../../main/core/inbox.ts";
 import { silentLog } from "../../main/core/log.ts";
-import { Outbox } from "../../main/core/outbox.ts";
-import { newMessageId } from "../../main/core/randomness.ts";
-import { Receipts } from "../../main/core/receipts.ts";
-import { SeenEnvelopes } from "../../main/core/seen-envelopes.ts";
+import { MailRoom } from "../../main/core/mail-room.ts";
+import { Messages } from "../../main/core/messages.ts";
 import type { SupernodeLink } from "../../main/core/supernode-link.ts";
-import { VoiceMessages } from "../../main/core/voice-messages.ts";
 import { toHex } from "../../protocol/bytes.ts";
+import type { CallSignal } from "../../protocol/call-signal.ts";
 import { type DeviceAddress, InboxId, SupernodeId } from "../../protocol/identifiers.ts";
 import type { LineView } from "../../protocol/ipc-schema.ts";
 import { type ManualClock, random, type TestAccount } from "./test-account.ts";
@@ -26,14 +20,12 @@ export type Carry = (from: DeviceAddress, envelope: Uint8Array) => Promise<{ del
 
 export class MessageSide {
   readonly account: TestAccount;
+  readonly profile: TestProfile;
+  readonly mail: MailRoom;
+  readonly messages: Messages;
   readonly shown: LineView[] = [];
-  readonly background = new Background(silentLog);
-  readonly inbox: Inbox;
-  readonly courier: Courier;
-  readonly conversations: Conversations;
-  readonly outbox: Outbox;
-  readonly voices: VoiceMessages;
-  readonly #profile: TestProfile;
+  readonly callSignals: CallSignal[] = [];
+  readonly #background = new Background(silentLog);
   readonly #clock: ManualClock;
   readonly #peer: TestAccount;
   readonly #carry: Carry;
@@ -41,11 +33,10 @@ export class MessageSide {
 
   constructor(account: TestAccount, peer: TestAccount, clock: ManualClock, carry: Carry, profile = testProfile()) {
     this.account = account;
-    this.#profile = profile;
+    this.profile = profile;
     this.#peer = peer;
     this.#clock = clock;
     this.#carry = carry;
-    const { db } = profile;
     const surroundings: Surroundings = {
       clock: new NetworkClock(clock),
       random,
@@ -53,97 +44,94 @@ export class MessageSide {
       keyStretching: "memory-constrained",
       times: DEFAULT_TIMES,
       log: silentLog,
-      background: this.background,
+      background: this.#background,
     };
-    this.conversations = new Conversations(db);
-    this.outbox = new Outbox(db);
-    this.voices = new VoiceMessages(db);
-    const receipts = new Receipts(db);
-    const shared = { db, self: account.address, envelopes: account.envelopes, conversations: this.conversations };
-    const stores = { outbox: this.outbox, receipts, voices: this.voices };
     const buddy = { state: "buddy", keyChanged: false } as Buddy;
-    const show = (line: LineView) => this.shown.push(line);
-    const consignments = new Consignments({
-      ...shared,
-      ...stores,
-      keys: account.keys,
-      buddies: { get: () => buddy },
-      surroundings,
-      show,
-    });
     const device = { deviceId: peer.address.deviceId, home: HOME, inbox: INBOX, state: "online" } as Device;
-    this.courier = new Courier(
-      consignments,
-      { device: () => device, reachable: () => [device], isReachable: () => true },
-      {
-        home: {} as SupernodeLink,
-        request: (async (_name: string, input: { envelope: Uint8Array }) =>
-          this.#crashed
-            ? { delivered: false }
-            : this.#carry(account.address, input.envelope)) as SupernodeLink["request"],
+    const ofPeer = (userId: string) => (userId === peer.address.userId ? [device] : []);
+    const directory = {
+      device: () => device,
+      devices: ofPeer,
+      reachable: ofPeer,
+      isReachable: () => true,
+      knows: () => true,
+    };
+    const show = (line: LineView) => {
+      this.shown.push(line);
+    };
+    const send = async (_name: string, { envelope }: { envelope: Uint8Array }) =>
+      this.#crashed ? { delivered: false } : this.#carry(account.address, envelope);
+    this.mail = new MailRoom({
+      db: profile.db,
+      self: account.address,
+      keys: account.keys,
+      buddies: {
+        trusted: () => buddy,
+        isPending: () => false,
+        decided: async () => {},
+        setProfileKey: async () => true,
       },
+      envelopes: account.envelopes,
+      directory,
+      attachment: { home: {} as SupernodeLink, request: send as SupernodeLink["request"] },
       surroundings,
-    );
-    this.inbox = new Inbox({
-      ...shared,
-      ...stores,
-      buddies: { isPending: () => false, decided: async () => {}, setProfileKey: async () => true },
-      seen: new SeenEnvelopes(db, clock, this.background),
-      clock,
-      log: silentLog,
       listener: {
         show,
-        owing: () => this.courier.kick(peer.address.userId),
-        arrived: (from, messageIds) => {
-          for (const messageId of messageIds) this.courier.settled(from, messageId);
-          this.courier.kick(from.userId);
-        },
-        callSignal: () => {},
+        callSignal: (_from, signal) => this.callSignals.push(signal),
         statusReadable: () => {},
       },
+    });
+    this.messages = new Messages({
+      db: profile.db,
+      self: account.address.userId,
+      mail: this.mail,
+      buddies: { require: () => buddy },
+      directory,
+      surroundings,
+      show,
     });
   }
 
   async say(text: string): Promise<void> {
-    await this.#add({ kind: "text", text });
+    await this.messages.sendText(this.#peer.address.userId, text);
   }
 
   async speak(ogg: Uint8Array): Promise<void> {
-    await this.#add({ kind: "voice", durationMs: 1_000 }, ogg);
+    await this.messages.sendVoice(this.#peer.address.userId, ogg, 1_000);
+  }
+
+  async lines(): Promise<LineView[]> {
+    return (await this.mail.conversations.page(this.#peer.address.userId, null, 200)).lines;
   }
 
   /** What the conversation holds of one side, in its order. */
   async texts(mine: boolean): Promise<string[]> {
-    const { lines } = await this.conversations.page(this.#peer.address.userId, null, 200);
+    const lines = await this.lines();
     return lines.flatMap((line) => (line.mine !== mine ? [] : [line.kind === "text" ? line.text : line.kind]));
+  }
+
+  /** The peer's device is there again. */
+  reappeared(): void {
+    this.mail.directoryChanged(this.#peer.address.userId, [this.#peer.address]);
+  }
+
+  /** Resolves once nothing moves any more without time passing. */
+  quiet(): Promise<void> {
+    return this.#background.settled();
   }
 
   /** As after kill -9: whatever was only in memory is gone, what was under way is not answered. */
   async crashed(): Promise<MessageSide> {
     this.#crashed = true;
-    this.courier.stop();
-    await this.background.settled();
-    await this.inbox.idle();
-    return new MessageSide(this.account, this.#peer, this.#clock, this.#carry, await this.#profile.reopened());
+    this.mail.stopSending();
+    await this.quiet();
+    return new MessageSide(this.account, this.#peer, this.#clock, this.#carry, await this.profile.reopened());
   }
 
-  remove(): Promise<void> {
-    this.courier.stop();
-    return this.#profile.remove();
-  }
-
-  async #add(content: { kind: "text"; text: string } | { kind: "voice"; durationMs: number }, ogg?: Uint8Array) {
-    const { userId } = this.#peer.address;
-    const messageId = newMessageId(random);
-    const now = this.#clock.now();
-    await this.#profile.db.transaction().execute(async (tx) => {
-      const sequence = await this.conversations.nextSequence(tx, userId, now);
-      const message = { peer: userId, mine: true, messageId, deviceId: null, sentAt: now, sequence, content };
-      await this.conversations.addMessage(tx, message);
-      if (ogg) await this.voices.store(tx, messageId, ogg);
-      await this.outbox.add(tx, messageId, userId, now);
-    });
-    this.courier.kick(userId);
+  async remove(): Promise<void> {
+    this.mail.stopSending();
+    await this.mail.finish();
+    await this.profile.remove();
   }
 }
 

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { DirectoryView } from "../../main/core/directory-view.ts";
 import { silentLog } from "../../main/core/log.ts";
+import { newDeviceId } from "../../main/core/randomness.ts";
 import { sealStatus } from "../../main/core/sealed-status.ts";
 import { toHex } from "../../protocol/bytes.ts";
 import { type DeviceAddress, InboxId, SupernodeId } from "../../protocol/identifiers.ts";
@@ -16,6 +17,7 @@ const home = SupernodeId.parse(toHex(random(20)));
 const inboxA = InboxId.parse(toHex(random(16)));
 const inboxB = InboxId.parse(toHex(random(16)));
 
+const ownDevice = newDeviceId(random);
 let clock: ManualClock;
 let bob: TestAccount;
 let directory: DirectoryView;
@@ -25,7 +27,9 @@ beforeEach(() => {
   clock = new ManualClock();
   bob = new TestAccount(clock);
   appeared = [];
-  directory = new DirectoryView(networkId, clock, silentLog, (_userId, devices) => appeared.push(...devices));
+  directory = new DirectoryView(networkId, ownDevice, clock, silentLog, (_userId, devices) =>
+    appeared.push(...devices),
+  );
 });
 
 interface Told {
@@ -140,6 +144,23 @@ describe("a person with several devices", () => {
     expect(view().presence).toBe("online");
     tell(at("away"), at("away", phone));
     expect(view().presence).toBe("away");
+  });
+
+  test("is not told of this very device", () => {
+    tell(device({ lease: { deviceId: ownDevice } }));
+    expect(directory.knows(bob.address.userId)).toBe(true);
+    expect(directory.devices(bob.address.userId)).toEqual([]);
+    expect(appeared).toEqual([]);
+  });
+
+  test("who is invisible can be reached without being seen, as long as the lease is fresh", () => {
+    tell(device({ lease: { validityMs: 0 }, presence: { state: "gone" } }));
+    expect(view().presence).toBe("offline");
+    expect(directory.reachable(bob.address.userId)).toHaveLength(1);
+    expect(directory.online(bob.address.userId)).toEqual([]);
+    expect(appeared).toHaveLength(1);
+    clock.advance(TIMES.leaseValidityMs);
+    expect(directory.reachable(bob.address.userId)).toEqual([]);
   });
 
   test("can be reached on those that are online", () => {
