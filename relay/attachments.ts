@@ -64,7 +64,7 @@ export interface AttachmentsParts {
   readonly now: () => number;
   readonly random: () => number;
   readonly limits: RelayLimits;
-  readonly times: Pick<RelayTimes, "deliverMs">;
+  readonly times: Pick<RelayTimes, "deliverMs" | "reconnectGraceMs">;
 }
 
 /** An attachment has begun, has another status, or has ended. */
@@ -75,6 +75,7 @@ export class Attachments {
   readonly #byInbox = new Map<InboxId, Attachment>();
   readonly #byDevice = new Map<string, Attachment>();
   readonly #listeners: AttachmentListener[] = [];
+  readonly #graces = new Set<NodeJS.Timeout>();
   #isClosing = false;
 
   constructor(parts: AttachmentsParts) {
@@ -119,12 +120,7 @@ export class Attachments {
 
   /** The socket has closed, or the device says that it leaves. Ends once, however often it is said. */
   end(attachment: Attachment): void {
-    if (!this.#byInbox.delete(attachment.inbox)) return;
-    const device = deviceKey(attachment.certificate.value);
-    if (this.#byDevice.get(device) === attachment) this.#byDevice.delete(device);
-    const change = this.stateOf(attachment.inbox);
-    const lastSeenAt = attachment.hiddenSince ?? this.#parts.now();
-    for (const listener of this.#listeners) listener(attachment, { ...change, lastSeenAt });
+    if (this.#remove(attachment)) this.#tellEnd(attachment, this.#parts.now());
   }
 
   /** How an inbox is doing; one that is not known here is gone, nobody knows since when (0). */
@@ -155,9 +151,35 @@ export class Attachments {
     this.#isClosing = true;
   }
 
+  /** Ends them all. */
+  close(): void {
+    this.refuseNewcomers();
+    for (const attachment of [...this.#byInbox.values()]) this.end(attachment);
+    for (const grace of this.#graces) clearTimeout(grace);
+  }
+
+  /** A device that merely reconnects is not called gone at once: its next lease makes up for the older one. */
   #replace(older: Attachment): void {
-    this.end(older);
+    this.#remove(older);
     older.close();
+    const lastSeenAt = this.#parts.now();
+    const grace = setTimeout(() => {
+      this.#graces.delete(grace);
+      this.#tellEnd(older, lastSeenAt);
+    }, this.#parts.times.reconnectGraceMs);
+    this.#graces.add(grace);
+  }
+
+  #remove(attachment: Attachment): boolean {
+    if (!this.#byInbox.delete(attachment.inbox)) return false;
+    const device = deviceKey(attachment.certificate.value);
+    if (this.#byDevice.get(device) === attachment) this.#byDevice.delete(device);
+    return true;
+  }
+
+  #tellEnd(attachment: Attachment, at: number): void {
+    const change = { ...this.stateOf(attachment.inbox), lastSeenAt: attachment.hiddenSince ?? at };
+    for (const listener of this.#listeners) listener(attachment, change);
   }
 
   #tell(attachment: Attachment): void {

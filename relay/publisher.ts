@@ -3,6 +3,7 @@
  * in the end the word that a device is gone, reach all the holders, however often one of
  * them has to be asked.
  */
+import { backoffMs } from "../protocol/backoff.ts";
 import { KithError } from "../protocol/errors.ts";
 import type { InboxId, SupernodeId } from "../protocol/identifiers.ts";
 import type { Lease } from "../protocol/lease.ts";
@@ -18,6 +19,7 @@ export interface PublisherParts {
   readonly membership: Membership;
   readonly peers: Peers;
   readonly now: () => number;
+  readonly random: () => number;
   readonly times: Pick<RelayTimes, "registerSettleMs" | "republishMs" | "goneNoticeMs">;
 }
 
@@ -35,22 +37,24 @@ interface Publication {
 
 /** Publications looked at in one go after a change of membership. */
 const OFFER_SLICE = 200;
+const MIN_WAIT_MS = 100;
 
 export class Publisher {
   readonly #parts: PublisherParts;
   readonly #publications = new Map<InboxId, Publication>();
   /** Those that some holder may not have heard of. */
   readonly #incomplete = new Set<Publication>();
-  readonly #timer: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  #retries = 0;
   #slice: NodeJS.Immediate | undefined;
   #isClosed = false;
 
   constructor(parts: PublisherParts) {
     this.#parts = parts;
-    this.#timer = setInterval(() => this.#offerAgain(), parts.times.republishMs);
     parts.membership.onChange((change) => {
       if (change.kind === "renewed") return;
       for (const publication of this.#publications.values()) this.#incomplete.add(publication);
+      this.#retries = 0;
       this.#offerAgain();
     });
     // It may come back without what it was told.
@@ -95,7 +99,7 @@ export class Publisher {
 
   close(): void {
     this.#isClosed = true;
-    clearInterval(this.#timer);
+    clearTimeout(this.#timer);
     clearImmediate(this.#slice);
   }
 
@@ -121,6 +125,7 @@ export class Publisher {
       (error: unknown) => {
         // Whoever knows a newer lease has nothing to learn from this one.
         if (hasCode(error, "lease-stale")) publication.informed.add(holder);
+        else this.#offerLater();
         throw error;
       },
     );
@@ -149,10 +154,22 @@ export class Publisher {
 
   #complete(publication: Publication): void {
     this.#incomplete.delete(publication);
+    if (this.#incomplete.size === 0) this.#retries = 0;
     const { inbox } = publication.lease.value;
     if (publication.goneSince !== null && this.#publications.get(inbox) === publication) {
       this.#publications.delete(inbox);
     }
+  }
+
+  /** With back-off, so that a newcomer that is not quite up yet is not waited for long, nor a dead one asked often. */
+  #offerLater(): void {
+    if (this.#timer !== undefined || this.#isClosed) return;
+    const { random, times } = this.#parts;
+    const waitMs = Math.min(times.republishMs, MIN_WAIT_MS + backoffMs(this.#retries++, random()));
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#offerAgain();
+    }, waitMs);
   }
 
   #offerAgain(): void {
@@ -174,6 +191,8 @@ export class Publisher {
     for (const publication of this.#publications.values()) {
       if (publication.informed.delete(supernodeId)) this.#incomplete.add(publication);
     }
+    this.#retries = 0;
+    this.#offerLater();
   }
 
   /** Once one holder has stored the lease, slow ones are not waited for very long. */

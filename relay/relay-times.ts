@@ -13,11 +13,13 @@ export const RELAY_TIMES = {
   lookupHedgeMs: TIMES.lookupHedgeMs,
   /** How long the answer to a look-up or to `watch` waits for homes that are slow; what comes later is pushed. */
   presenceSettleMs: 1_500,
+  /** A device that replaces its socket has this long to register anew before the older attachment is called gone. */
+  reconnectGraceMs: 3_000,
   /** A device must take an envelope in this time; shorter than a link request, that in turn shorter than the sender's patience. */
   deliverMs: 5_000,
   /** Registering waits this long for slow holders, as long as one has stored the lease. */
   registerSettleMs: 2_000,
-  /** Leases that a holder has missed are offered again this often. */
+  /** Leases that a holder has missed are offered again with back-off, at least this often. */
   republishMs: 20_000,
   /** How long a home keeps telling holders that a device is gone. */
   goneNoticeMs: 10 * 60_000,

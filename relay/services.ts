@@ -68,7 +68,7 @@ export class Services {
     const local = linkHandlers({ shard, attachments: this.attachments, inboxWatches: this.#inboxWatches });
     const identity = { anchor, signSecret: keys.signing.secretKey, self: parts.self };
     this.#peers = new Peers({ self, membership, local, link: { identity, times, random }, times, log });
-    this.#publisher = new Publisher({ membership, peers: this.#peers, now, times });
+    this.#publisher = new Publisher({ membership, peers: this.#peers, now, random, times });
     this.#inboxes = new InboxSubscriptions(this.#peers, random);
     const seekers = { anchor, membership, peers: this.#peers, inboxes: this.#inboxes, times };
     this.#board = new PresenceBoard({ ...seekers, random });
@@ -124,8 +124,7 @@ export class Services {
   /** Whoever is still attached is gone now, and the directory is told before the links close. */
   async close(): Promise<void> {
     clearInterval(this.#sweep);
-    this.attachments.refuseNewcomers();
-    for (const attachment of [...this.attachments.all()]) this.attachments.end(attachment);
+    this.attachments.close();
     await this.#publisher.drain(FAREWELL_MS);
     this.#publisher.close();
     this.#board.close();

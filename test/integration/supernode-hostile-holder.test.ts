@@ -212,4 +212,24 @@ describe("holders that lie", () => {
     dave.close();
     await until(() => removed.includes(carol.userId));
   });
+
+  it("push nonsense in vain", async () => {
+    const nonsense = [undefined, null, 7, "x", [], {}, { userId: "x" }, { userId: "00".repeat(20), lease: 1 }];
+    lies = {
+      watchLeases(peer, { add }) {
+        asked.push(...add);
+        for (const value of nonsense) {
+          peer.push({ name: "leaseChanged", value } as never);
+          peer.push({ name: "inboxChanged", value } as never);
+          peer.push({ name: "no such push", value } as never);
+        }
+        return {};
+      },
+    };
+    const [alice, bob] = [await online(0), await online(0)];
+    const carol = heldElsewhere();
+    await alice.call("watch", { userIds: [carol.userId, bob.userId] });
+    expect(asked).toContain(carol.userId);
+    expect((await alice.call("lookUp", { userId: bob.userId })).userId).toBe(bob.userId);
+  });
 });

@@ -15,7 +15,7 @@ describe("presence", () => {
   const cleanUps: (() => void)[] = [];
 
   beforeAll(async () => {
-    network = await TestNetwork.start(3);
+    network = await TestNetwork.start(3, { times: { reconnectGraceMs: 800 } });
   });
   afterEach(() => {
     for (const cleanUp of cleanUps.splice(0)) cleanUp();
@@ -75,6 +75,26 @@ describe("presence", () => {
     bob.close();
     await alice.sees(bob.userId, "gone");
     expect(alice.pushed.map(inShort)).toEqual(["online", "gone"]);
+  });
+
+  it("does not flicker when a device reconnects to the same home", async () => {
+    const alice = await online(0);
+    const device = network.authority.device();
+    const older = await online(1, device);
+    await watch(alice, device);
+    const newer = await online(1, device);
+    await until(() => alice.pushed.at(-1)?.devices[0]?.inbox === newer.inbox);
+    expect(older.inbox).not.toBe(newer.inbox);
+    expect(alice.pushed.map(inShort).filter((state) => state !== "online")).toEqual([]);
+  });
+
+  it("is gone all the same when the device reconnects and then does not register", async () => {
+    const alice = await online(0);
+    const device = network.authority.device();
+    await online(1, device);
+    await watch(alice, device);
+    await attach(1, device);
+    await alice.sees(device.userId, "gone");
   });
 
   it("shows every device of a user", async () => {
@@ -144,7 +164,7 @@ describe("presence", () => {
 
   it("is unknown when the home falls silent, and online again when it goes on", async () => {
     // Others reach the home through a line that can stall; its own node does not.
-    const times = { pingIntervalMs: 300, pingTimeoutMs: 300 };
+    const times = { pingIntervalMs: 500, pingTimeoutMs: 2_000 };
     const home = await network.add({ host: "127.0.0.2", times });
     const line = await startStallingProxy("127.0.0.2", "127.0.0.1", home.port);
     cleanUps.push(() => void line.close());
@@ -154,7 +174,7 @@ describe("presence", () => {
     cleanUps.push(() => bob.close());
     expect((await watch(alice, bob)).presences.map(inShort)).toEqual(["online"]);
     line.stall();
-    await alice.sees(bob.userId, "unknown", 5_000);
+    await alice.sees(bob.userId, "unknown", 10_000);
     line.resume();
     await alice.sees(bob.userId, "online", 10_000);
   });

@@ -17,6 +17,8 @@ function farEnd() {
     has: new Set<number>(),
     requests: [] as { add: number[]; remove: number[] }[],
     isUp: true,
+    /** Links so far. */
+    link: 0,
     failed: [] as number[],
     confirmed: [] as number[],
   };
@@ -24,8 +26,10 @@ function farEnd() {
     random: () => 0.5,
     async send(add, remove) {
       end.requests.push({ add, remove });
+      const { link } = end;
       await new Promise((resolve) => setTimeout(resolve, 10));
-      if (!end.isUp) throw new KithError("supernode-unreachable");
+      // A link takes the requests on it with it.
+      if (!end.isUp || link !== end.link) throw new KithError("supernode-unreachable");
       for (const key of remove) end.has.delete(key);
       for (const key of add) end.has.add(key);
     },
@@ -110,11 +114,7 @@ describe("a subscription set", () => {
           if (one.kind === "wait") await vi.advanceTimersByTimeAsync(one.ms);
           if (one.kind === "down") end.isUp = !end.isUp;
           if (one.kind === "lose") {
-            // A link is lost together with the requests on it.
-            const wasUp = end.isUp;
-            end.isUp = false;
-            await vi.advanceTimersByTimeAsync(10);
-            end.isUp = wasUp;
+            end.link++;
             end.has.clear();
             set.lost();
           }
