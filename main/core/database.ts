@@ -33,17 +33,31 @@ export function openDatabase(folder: string, key: Uint8Array): Db {
     database?.close();
     throw refusal(error, folder, path);
   }
-  return new Kysely<ProfileDatabase>({ dialect: new SqliteDialect({ database: foldingAtClose(database) }) });
+  return new Kysely<ProfileDatabase>({ dialect: new SqliteDialect({ database: guarded(database, folder, path) }) });
 }
 
-/**
- * libsql keeps a closed connection until its statements are garbage-collected, so that SQLite
- * itself does not fold the write-ahead log into the file; a backup would then miss what is in it.
- */
-function foldingAtClose(database: Database.Database): SqliteDatabase {
+/** A full disk or a damaged file says so in words whenever it shows, not only at the start. */
+function guarded(database: Database.Database, folder: string, path: string): SqliteDatabase {
+  const guard = <T>(work: () => T): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw refusal(error, folder, path);
+    }
+  };
   return {
-    prepare: (sql) => database.prepare(sql),
+    prepare: (sql) => {
+      const statement = guard(() => database.prepare(sql));
+      return {
+        reader: statement.reader,
+        all: (parameters) => guard(() => statement.all(parameters)),
+        run: (parameters) => guard(() => statement.run(parameters)),
+        iterate: (parameters) => guard(() => statement.iterate(parameters)),
+      };
+    },
     close: () => {
+      // libsql keeps a closed connection until its statements are garbage-collected, so that SQLite itself
+      // does not fold the write-ahead log into the file; a backup would then miss what is in it.
       try {
         database.pragma("wal_checkpoint(TRUNCATE)");
       } catch {

@@ -1,6 +1,6 @@
 /** What arrives: opened, checked, stored together with its receipt, and only then acknowledged. */
 import type { CallSignal } from "../../protocol/call-signal.ts";
-import { KithError } from "../../protocol/errors.ts";
+import { type ErrorCode, KithError } from "../../protocol/errors.ts";
 import { type DeviceAddress, type MessageId, UserId } from "../../protocol/identifiers.ts";
 import type { LineView } from "../../protocol/ipc-schema.ts";
 import type { PayloadHeader } from "../../protocol/payload.ts";
@@ -42,6 +42,8 @@ export interface InboxListener {
   statusReadable(userId: UserId): void;
 }
 
+/** What another attempt would not change. Anything else is our own trouble. */
+const REFUSED_FOR_GOOD: ReadonlySet<ErrorCode> = new Set(["envelope-refused", "malformed", "too-large"]);
 const ACCEPTANCE_LAG_MS = 3_000;
 
 type Header<T extends PayloadHeader["type"]> = Extract<PayloadHeader, { type: T }>;
@@ -57,7 +59,7 @@ export class Inbox {
 
   /**
    * Takes one envelope. Resolves once it is stored, or refused for good.
-   * @throws KithError `internal` if it could not be stored: the sender keeps it then
+   * @throws KithError if it could not be stored: the sender keeps it then
    */
   async receive(from: DeviceAddress, bytes: Uint8Array): Promise<void> {
     // Somebody who has just become a buddy may write before the login server has told us so.
@@ -79,7 +81,7 @@ export class Inbox {
     } catch (thrown) {
       const error = KithError.from(thrown);
       log.warn("envelope", { code: error.code, ...error.details, cause: error.cause });
-      if (error.code === "internal") throw error;
+      if (!REFUSED_FOR_GOOD.has(error.code)) throw error;
     }
   }
 

@@ -1,5 +1,6 @@
 /** Exactly once to the eye and in the sender's order, over a network that loses, doubles and lies. */
 import fc from "fast-check";
+import { sql } from "kysely";
 import { describe, expect, test } from "vitest";
 import { CallId, type DeviceAddress, MessageId } from "../../protocol/identifiers.ts";
 import { LIMITS } from "../../protocol/limits.ts";
@@ -177,6 +178,28 @@ test("a call signal is heard once, however often a supernode brings it, over a r
     pair.bob = await pair.bob.crashed();
     await pair.bob.mail.receive(alice.account.address, envelope);
     expect(pair.bob.callSignals).toEqual([]);
+  } finally {
+    await pair.remove();
+  }
+});
+
+test("a message that the recipient has no room for is kept by its sender until there is", async () => {
+  const pair = new Pair([]);
+  const { alice, bob } = pair;
+  try {
+    await bob.say("x".repeat(5_000));
+    await pair.quiet();
+    await sql`PRAGMA max_page_count = 1`.execute(bob.profile.db);
+    const long = "y".repeat(12_000);
+    await alice.say(long);
+    await alice.say(long);
+    await pair.quiet();
+    await expect(bob.say(long)).rejects.toMatchObject({ code: "data-folder-unwritable" });
+    expect(await bob.texts(false)).toEqual([]);
+    await sql`PRAGMA max_page_count = 1000000`.execute(bob.profile.db);
+    await pair.settle();
+    expect(await bob.texts(false)).toEqual([long, long]);
+    expect(await alice.texts(false)).toEqual(["x".repeat(5_000)]);
   } finally {
     await pair.remove();
   }
