@@ -23,8 +23,6 @@ const EVENT = 2;
 const ACK = 3;
 const CONNECT_ERROR = 4;
 
-export const protocol = 5;
-
 export interface Packet {
   readonly type: number;
   readonly nsp: string;
