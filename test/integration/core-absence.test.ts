@@ -1,0 +1,107 @@
+/** Coming back after a long time: certificates that age or have run out while the app was closed. */
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { AccountStore } from "../../main/core/account-store.ts";
+import { openDatabase } from "../../main/core/database.ts";
+import { loadProfileKey } from "../../main/core/profile-key.ts";
+import { decodeUserCertificate, type UserCertificate } from "../../protocol/certificate.ts";
+import { TIMES } from "../../protocol/limits.ts";
+import { HeadlessClient } from "../support/headless-client.ts";
+import { random } from "../support/test-account.ts";
+import { TestNetwork } from "../support/test-network.ts";
+
+const DAY_MS = 24 * 3_600_000;
+let network: TestNetwork;
+let alice: HeadlessClient;
+
+beforeEach(async () => {
+  network = await TestNetwork.start(2);
+  alice = await HeadlessClient.signedUp(network.loginServer.url, "alice");
+});
+afterEach(async () => {
+  await alice.close();
+  await network.close();
+});
+
+/** The certificate on the closed profile. */
+async function stored(): Promise<UserCertificate> {
+  return withAccount(async (store) => {
+    const account = await store.load();
+    if (!account) throw new Error("nobody is signed in there");
+    return decodeUserCertificate(account.certificate).value;
+  });
+}
+
+/** Makes the certificate on the closed profile as old as if the app had not run since. */
+async function age(days: number): Promise<void> {
+  await withAccount(async (store, db) => {
+    const account = await store.load();
+    if (!account) throw new Error("nobody is signed in there");
+    const before = decodeUserCertificate(account.certificate).value;
+    const { certificate } = network.authority.device({
+      ...before,
+      seed: account.keys.signSeed,
+      // The login server has issued a later one since, which never arrived here.
+      serial: before.serial - 1,
+      issuedAt: before.issuedAt - days * DAY_MS,
+      expiresAt: before.expiresAt - days * DAY_MS,
+    });
+    await db.updateTable("account").set({ certificate }).execute();
+  });
+}
+
+async function withAccount<T>(
+  work: (store: AccountStore, db: ReturnType<typeof openDatabase>) => Promise<T>,
+): Promise<T> {
+  const db = openDatabase(alice.folder, loadProfileKey(alice.folder, null, random));
+  try {
+    return await work(new AccountStore(db), db);
+  } finally {
+    await db.destroy();
+  }
+}
+
+test("an ageing certificate is renewed on the way, without a password", async () => {
+  await alice.close({ keepFolder: true });
+  await age(16);
+  const before = await stored();
+  alice = await alice.reopen();
+  await alice.attached();
+  await alice.until(() => alice.me.loginServerReachable, "session");
+  await alice.close({ keepFolder: true });
+  const after = await stored();
+  expect(after.issuedAt).toBeGreaterThan(before.issuedAt + 15 * DAY_MS);
+  expect(after.expiresAt - after.issuedAt).toBe(TIMES.userCertificateMs);
+});
+
+test("after it has run out the client is signed in and attached again, without a password", async () => {
+  await alice.close({ keepFolder: true });
+  await age(45);
+  alice = await alice.reopen();
+  await alice.attached();
+  await alice.until(() => alice.me.notices.length === 0, "no trouble left");
+});
+
+test("when it has run out and the login server is down too, the user is told why nothing works", async () => {
+  await alice.close({ keepFolder: true });
+  await age(45);
+  await network.loginServer.close();
+  alice = await alice.reopen();
+  await alice.until(
+    () =>
+      alice.me.notices
+        .map(({ code }) => code)
+        .sort()
+        .join() === "certificate-expired,login-server-unreachable",
+    "both said",
+  );
+  expect(alice.me.attached).toBe(false);
+});
+
+test("half a life without the login server signs nobody out", async () => {
+  await alice.close({ keepFolder: true });
+  await age(16);
+  await network.loginServer.close();
+  alice = await alice.reopen();
+  await alice.attached();
+  expect(alice.me.loginServerReachable).toBe(false);
+});
