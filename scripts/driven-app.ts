@@ -1,9 +1,17 @@
 /** One desktop app under remote control: started as a person's would be, seen and pressed through Playwright. */
+import { join } from "node:path";
 import type { ElectronApplication, Page } from "playwright-core";
 import type { ElectronRuntime } from "./electron-runtime.ts";
 import { type AppLaunch, appArguments } from "./launch-app.ts";
+import { root } from "./repository.ts";
 
 const START_MS = 60_000;
+/**
+ * Holds the app's start until Playwright is attached, as Playwright does by itself for an
+ * Electron that it finds by itself. Attached in the middle of the first navigation, it would
+ * now and then wait for ever.
+ */
+const LOADER = join(root, "node_modules", "playwright-core", "lib", "server", "electron", "loader.js");
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 export interface DrivenApp {
@@ -26,7 +34,7 @@ export async function driveApp(
   const ours = new Map(SIGNALS.map((signal) => [signal, process.listeners(signal)]));
   const electron = await _electron.launch({
     executablePath: runtime.executable,
-    args: appArguments(launch),
+    args: ["-r", LOADER, ...appArguments(launch)],
     env: definedOnly(env),
     // appArguments knows when the sandbox has to be off.
     chromiumSandbox: true,

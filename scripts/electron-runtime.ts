@@ -3,7 +3,7 @@
  * `node scripts/bootstrap.mjs runtime` prints the path of the executable (and nothing else
  * on stdout); from a script: `const { executable, version } = await findRuntime(process.env)`.
  * Start it as `EXECUTABLE <working copy> --profile=DIR ...` (see launch-app.ts, which knows
- * the flags it needs here), or give `executable` to Playwright's `_electron.launch`.
+ * the flags it needs here); driven-app.ts starts it under Playwright's control.
  *
  * The order: ELECTRON_OVERRIDE_DIST_PATH; the one of the `electron` package, downloaded by
  * its own installer (mirrors honoured); on Linux x64 the build that the npm registry serves.

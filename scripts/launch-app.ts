@@ -17,7 +17,7 @@ export interface AppLaunch {
   readonly flags?: readonly string[];
 }
 
-/** The arguments for the runtime's executable; Playwright's `_electron.launch` takes the same. */
+/** The arguments for the runtime's executable. (Under Playwright's control: driven-app.ts.) */
 export function appArguments({ profile, loginServer, ringMs, flags = [] }: AppLaunch): string[] {
   return commandLine([
     ...flags,
