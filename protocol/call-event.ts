@@ -2,7 +2,6 @@
 import type { CallSignal, MediaSignal } from "./call-signal.ts";
 import type { CallDirection, CallState, EndReason } from "./call-state.ts";
 import type { CallId, DeviceAddress, DeviceId, UserId } from "./identifiers.ts";
-import { TIMES } from "./limits.ts";
 
 export type CallTimer = "ring" | "connect" | "reconnect";
 
@@ -59,10 +58,3 @@ export interface CallStep {
   readonly state: CallState;
   readonly effects: readonly CallEffect[];
 }
-
-/** How long each timer of the machine runs, in ms. */
-export const CALL_TIMERS: Readonly<Record<CallTimer, number>> = {
-  ring: TIMES.ringMs,
-  connect: TIMES.connectMs,
-  reconnect: TIMES.reconnectMs,
-};

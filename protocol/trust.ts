@@ -57,8 +57,11 @@ export function requireAccountKeys(keys: Pick<UserCertificate, "userId" | "signK
   if (!bound || userIdOf(keys.signKey) !== keys.userId) throw new KithError("certificate-forged");
 }
 
-/** Whether two certificates speak of the same account keys: the test of pinning. */
-export function sameAccountKeys(a: UserCertificate, b: UserCertificate): boolean {
+/** Whether these are the same account keys: the test of pinning. */
+export function sameAccountKeys(
+  a: Pick<UserCertificate, "signKey" | "boxKey">,
+  b: Pick<UserCertificate, "signKey" | "boxKey">,
+): boolean {
   return equalBytes(a.signKey, b.signKey) && equalBytes(a.boxKey, b.boxKey);
 }
 

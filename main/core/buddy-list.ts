@@ -2,12 +2,11 @@
  * The buddy list as the login server keeps it, cached, and the keys that this device has
  * pinned: whatever the server says later, a handle keeps the keys that it had first.
  */
-import { equalBytes } from "../../protocol/bytes.ts";
 import { decodeUserCertificate, type UserCertificate } from "../../protocol/certificate.ts";
 import { KithError } from "../../protocol/errors.ts";
 import type { Handle, UserId } from "../../protocol/identifiers.ts";
 import type { BuddyDelta, BuddyEntry } from "../../protocol/login-api.ts";
-import { type TrustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
+import { sameAccountKeys, type TrustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
 import type { Clock } from "./clock.ts";
 import { bytesOf } from "./database.ts";
 import type { Db, Tx } from "./database-schema.ts";
@@ -231,6 +230,6 @@ export class BuddyList {
       await tx.insertInto("pins").values({ handle, user_id: userId, sign_key: signKey, box_key: boxKey }).execute();
       return true;
     }
-    return equalBytes(bytesOf(pin.sign_key), signKey) && equalBytes(bytesOf(pin.box_key), boxKey);
+    return sameAccountKeys({ signKey: bytesOf(pin.sign_key), boxKey: bytesOf(pin.box_key) }, { signKey, boxKey });
   }
 }
