@@ -1,7 +1,7 @@
 /** Debian's coturn tools against our server: somebody else's idea of a client. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { UNLIMITED } from "../../relay/turn/relay-quota.ts";
-import { hasTool, reasonWithout, runTool, uclientResult } from "../support/coturn-tools.ts";
+import { hasTool, mergedMessages, reasonWithout, runTool, uclientResult } from "../support/coturn-tools.ts";
 import {
   type EchoPeer,
   startPeer,
@@ -11,6 +11,10 @@ import {
 } from "../support/turn-test-server.ts";
 
 const MESSAGES = 20;
+const DATA_BYTES = 121;
+/** As they come to a client over a stream, padded. */
+const CHANNEL_DATA_BYTES = 4 + DATA_BYTES + 3;
+const DATA_INDICATION_BYTES = 20 + 12 + 4 + DATA_BYTES + 3;
 let turn: TestTurnServer;
 let peer: EchoPeer;
 let peerIPv6: EchoPeer;
@@ -67,7 +71,7 @@ describe.concurrent(`turnutils_uclient${reasonWithout("turnutils_uclient")}`, ()
     const target = ipv6Peer ? peerIPv6.address : peer.address;
     const peerFlags = noPeer ? [] : ["-e", target.host, "-r", String(target.port)];
     const login = ["-u", "tool", "-W", TEST_SECRET];
-    const load = ["-m", String(clients), "-n", String(MESSAGES), "-z", "10", "-l", "121", "-c"];
+    const load = ["-m", String(clients), "-n", String(MESSAGES), "-z", "10", "-l", String(DATA_BYTES), "-c"];
     const run = await runTool("turnutils_uclient", [
       ...flags,
       ...load,
@@ -77,8 +81,12 @@ describe.concurrent(`turnutils_uclient${reasonWithout("turnutils_uclient")}`, ()
       String(port),
       "127.0.0.1",
     ]);
-    const sent = MESSAGES * clients;
-    expect([run.exitCode, uclientResult(run)]).toEqual([0, { sent, received: sent }]);
+    const total = MESSAGES * clients;
+    const { sent, received } = uclientResult(run);
+    // The tool takes what one TLS record holds for one message. On a busy machine two may share one, and it complains.
+    const merged =
+      over === "tls" ? mergedMessages(run, flags.includes("-s") ? DATA_INDICATION_BYTES : CHANNEL_DATA_BYTES) : 0;
+    expect([run.exitCode, sent, received + merged]).toEqual([0, total, total]);
   });
 
   it.skipIf(!hasTool("turnutils_uclient"))(

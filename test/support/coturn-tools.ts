@@ -1,5 +1,5 @@
 /** Debian's coturn tools, where they are installed (`apt-get install coturn`). */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 
 export function hasTool(name: string): boolean {
   return spawnSync("sh", ["-c", `command -v ${name}`]).status === 0;
@@ -34,16 +34,16 @@ export function runTool(name: string, args: readonly string[], timeoutMs = 25_00
   });
 }
 
-/** Ends a process that was started here. */
-export async function endProcess(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGTERM");
-  await gone;
-}
-
 /** What turnutils_uclient says at its end. */
 export function uclientResult(run: ToolRun): { readonly sent: number; readonly received: number } {
   const totals = [...run.output.matchAll(/tot_send_msgs=(\d+), tot_recv_msgs=(\d+)/g)].at(-1);
   return { sent: Number(totals?.[1] ?? -1), received: Number(totals?.[2] ?? -1) };
+}
+
+/** Messages that turnutils_uclient threw away because they came in one piece. @param bytesEach of one of them */
+export function mergedMessages(run: ToolRun, bytesEach: number): number {
+  const pieces = run.output.matchAll(
+    /received buffer have wrong length: (\d+)|Unknown message received of size: (\d+)/g,
+  );
+  return [...pieces].reduce((count, piece) => count + Number(piece[1] ?? piece[2]) / bytesEach, 0);
 }

@@ -1,8 +1,5 @@
 /** A TURN client for tests: one 5-tuple, over UDP, TCP or TLS. It checks every seal that it is given. */
 import { randomBytes } from "node:crypto";
-import { createSocket, type Socket as UdpSocket } from "node:dgram";
-import { connect as connectTcp, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
 import { longTermKey, type PasswordHash } from "../../relay/turn/long-term-key.ts";
 import { readXorAddress } from "../../relay/turn/stun-address.ts";
 import { Attribute, PasswordAlgorithm, StunClass, StunMethod } from "../../relay/turn/stun-attributes.ts";
@@ -10,6 +7,7 @@ import { hasValidIntegrity } from "../../relay/turn/stun-integrity.ts";
 import { StunMessage } from "../../relay/turn/stun-message.ts";
 import { StunWriter } from "../../relay/turn/stun-writer.ts";
 import { TransportAddress } from "../../relay/turn/transport-address.ts";
+import { openStream, openUdp, type Pipe } from "./turn-client-pipe.ts";
 
 export interface TurnLogin {
   readonly username: string;
@@ -275,68 +273,4 @@ export function xorAddressOf(reply: TurnReply, type: number, occurrence = 0): Tr
 
 export function relayedAddress(reply: TurnReply, occurrence = 0): TransportAddress {
   return xorAddressOf(reply, Attribute.xorRelayedAddress, occurrence);
-}
-
-/** A socket, or one end of a stream, that carries whole messages. */
-interface Pipe {
-  readonly localPort: number;
-  readonly closed: Promise<void>;
-  onMessage: (bytes: Buffer) => void;
-  send(bytes: Buffer): void;
-  pause(): void;
-  close(): Promise<void>;
-}
-
-async function openUdp({ server }: TurnClientOptions): Promise<Pipe> {
-  const socket: UdpSocket = createSocket(server.host.includes(":") ? "udp6" : "udp4");
-  await new Promise<void>((resolve) => socket.bind(0, server.host.includes(":") ? "::1" : "127.0.0.1", resolve));
-  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-  const pipe: Pipe = {
-    localPort: socket.address().port,
-    closed,
-    onMessage: () => {},
-    send: (bytes) => socket.send(bytes, server.port, server.host),
-    pause: () => socket.removeAllListeners("message"),
-    close: () => new Promise((resolve) => socket.close(() => resolve())),
-  };
-  socket.on("message", (bytes) => pipe.onMessage(bytes));
-  return pipe;
-}
-
-async function openStream({ server, transport }: TurnClientOptions): Promise<Pipe> {
-  const socket: Socket =
-    transport === "tls"
-      ? connectTls({ host: server.host, port: server.port, rejectUnauthorized: false })
-      : connectTcp({ host: server.host, port: server.port });
-  await new Promise<void>((resolve, reject) => {
-    socket.once(transport === "tls" ? "secureConnect" : "connect", resolve);
-    socket.once("error", reject);
-  });
-  socket.on("error", () => {});
-  socket.setNoDelay(true);
-  const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-  let rest: Buffer = Buffer.alloc(0);
-  const pipe: Pipe = {
-    localPort: socket.localPort ?? 0,
-    closed,
-    onMessage: () => {},
-    send: (bytes) => void socket.write(bytes),
-    pause: () => void socket.pause(),
-    async close() {
-      socket.destroy();
-      await closed;
-    },
-  };
-  socket.on("data", (chunk: Buffer) => {
-    rest = Buffer.concat([rest, chunk]);
-    while (rest.length >= 4) {
-      const isChannelData = rest.readUInt8(0) >> 6 === 1;
-      const length = isChannelData ? 4 + ((rest.readUInt16BE(2) + 3) & ~3) : 20 + rest.readUInt16BE(2);
-      if (rest.length < length) return;
-      const message = Buffer.from(rest.subarray(0, length));
-      rest = rest.subarray(length);
-      pipe.onMessage(message);
-    }
-  });
-  return pipe;
 }

@@ -4,15 +4,8 @@ import { Attribute, StunClass, StunMethod } from "../../relay/turn/stun-attribut
 import { StunMessage } from "../../relay/turn/stun-message.ts";
 import type { StunWriter } from "../../relay/turn/stun-writer.ts";
 import { TransportAddress } from "../../relay/turn/transport-address.ts";
-import {
-  EXTERNAL_IPV4,
-  EXTERNAL_IPV6,
-  type MemoryReply,
-  MemoryTurn,
-  UDP,
-  WANT_IPV4,
-  WANT_IPV6,
-} from "../support/turn-memory.ts";
+import { EXTERNAL_IPV4, EXTERNAL_IPV6, MemoryTurn } from "../support/turn-memory.ts";
+import { type MemoryReply, UDP, WANT_IPV4, WANT_IPV6 } from "../support/turn-memory-client.ts";
 
 function addresses(reply: MemoryReply, type: number): string[] {
   const found: string[] = [];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Attribute, StunMethod } from "../../relay/turn/stun-attributes.ts";
-import { EXTERNAL_IPV4, MemoryTurn, parsePeer, WANT_IPV4, WANT_IPV6 } from "../support/turn-memory.ts";
+import { EXTERNAL_IPV4, MemoryTurn } from "../support/turn-memory.ts";
+import { parsePeer, WANT_IPV4, WANT_IPV6 } from "../support/turn-memory-client.ts";
 
 const PEER = "198.41.1.1:5000";
 const PEER_IPV6 = "[2a01:1::9]:5000";

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { Attribute, StunMethod } from "../../relay/turn/stun-attributes.ts";
 import type { StunWriter } from "../../relay/turn/stun-writer.ts";
 import { issueTurnCredential, MAX_CREDENTIAL_SECONDS, userOfCredential } from "../../relay/turn/turn-credential.ts";
-import { MEMORY_SECRET, MemoryTurn, UDP } from "../support/turn-memory.ts";
+import { MEMORY_SECRET, MemoryTurn } from "../support/turn-memory.ts";
+import { UDP } from "../support/turn-memory-client.ts";
 
 const MINUTE_MS = 60_000;
 

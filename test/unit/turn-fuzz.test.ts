@@ -4,7 +4,8 @@ import { describe, expect, it } from "vitest";
 import { UNLIMITED } from "../../relay/turn/relay-quota.ts";
 import { Attribute, StunClass, StunMethod } from "../../relay/turn/stun-attributes.ts";
 import { StunMessage } from "../../relay/turn/stun-message.ts";
-import { type MemoryClient, MemoryTurn, parsePeer, UDP } from "../support/turn-memory.ts";
+import { MemoryTurn } from "../support/turn-memory.ts";
+import { type MemoryClient, parsePeer, UDP } from "../support/turn-memory-client.ts";
 
 const numRuns = Number(process.env.KITH_FUZZ_RUNS ?? 10_000);
 const timeout = 5_000 + numRuns * 2;

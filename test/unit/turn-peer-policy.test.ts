@@ -3,7 +3,8 @@ import { IpRange } from "../../relay/turn/ip-range.ts";
 import { PeerPolicy } from "../../relay/turn/peer-policy.ts";
 import { Attribute, StunMethod } from "../../relay/turn/stun-attributes.ts";
 import { TransportAddress } from "../../relay/turn/transport-address.ts";
-import { EXTERNAL_IPV4, MemoryTurn, parsePeer, WANT_IPV6 } from "../support/turn-memory.ts";
+import { EXTERNAL_IPV4, MemoryTurn } from "../support/turn-memory.ts";
+import { parsePeer, WANT_IPV6 } from "../support/turn-memory-client.ts";
 
 /** One address of each refused range. */
 const REFUSED_IPV4 = [

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { QuotaBook, type QuotaRules } from "../../relay/turn/quota-book.ts";
 import { UNLIMITED } from "../../relay/turn/relay-quota.ts";
-import { MemoryTurn, parsePeer } from "../support/turn-memory.ts";
+import { MemoryTurn } from "../support/turn-memory.ts";
+import { parsePeer } from "../support/turn-memory-client.ts";
 
 const PEER = "198.41.1.1:5000";
 const rules = (changed: Partial<QuotaRules>): QuotaRules => ({

@@ -5,7 +5,7 @@ import { AddressTable } from "../../relay/turn/address-table.ts";
 import { SourceLimiter } from "../../relay/turn/source-limiter.ts";
 import { TransactionCache } from "../../relay/turn/transaction-cache.ts";
 import { TransportAddress } from "../../relay/turn/transport-address.ts";
-import { parsePeer } from "../support/turn-memory.ts";
+import { parsePeer } from "../support/turn-memory-client.ts";
 
 const ipv4 = fc.ipV4();
 const ipv6 = fc.ipV6();
