@@ -11,7 +11,19 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { runNpm } from "./npm.mjs";
 import { say, step } from "./progress.mjs";
 
-const COMMANDS = ["start", "app", "login-server", "relay", "build", "test", "check-code", "bench", "dist", "runtime"];
+const COMMANDS = [
+  "start",
+  "app",
+  "login-server",
+  "relay",
+  "build",
+  "test",
+  "test-lab",
+  "check-code",
+  "bench",
+  "dist",
+  "runtime",
+];
 const OLDEST_NODE = [20, 19];
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 

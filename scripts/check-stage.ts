@@ -70,14 +70,17 @@ export async function openStage(options: StageOptions, lifetime: Lifetime): Prom
   return { network, alice, bob, reopen: open };
 }
 
-interface Voice {
+export interface Voice {
   readonly print: SpeechPrint;
   /** In the one form that every Chromium reads. */
   readonly file: string;
 }
 
 /** @throws Failure when a recording cannot serve */
-async function readVoices({ data, speech }: StageOptions): Promise<Record<ActorHandle, Voice>> {
+export async function readVoices({
+  data,
+  speech,
+}: Pick<StageOptions, "data" | "speech">): Promise<Record<ActorHandle, Voice>> {
   const read = async (handle: ActorHandle): Promise<Voice> => {
     const source = speech?.[handle] ?? join(root, "test", "fixtures", `speech-${handle}.wav`);
     try {
@@ -100,7 +103,7 @@ async function readVoices({ data, speech }: StageOptions): Promise<Record<ActorH
   return { alice, bob };
 }
 
-async function openActor(
+export async function openActor(
   handle: ActorHandle,
   voice: Voice,
   loginServer: string,

@@ -89,6 +89,29 @@ export async function ensureSystemPackages(runtimeFolder: string, env: NodeJS.Pr
   }
 }
 
+/**
+ * Makes sure that the system's programs are there which some tests need.
+ * @param packages Debian's package of each program
+ * @returns null if they are; otherwise what is missing, as a clause
+ */
+export async function ensureTools(
+  packages: Readonly<Record<string, string>>,
+  env: NodeJS.ProcessEnv,
+): Promise<string | null> {
+  const withSystemFolders = { ...env, PATH: `${env.PATH ?? ""}${delimiter}/usr/sbin${delimiter}/sbin` };
+  const missing = () => Object.keys(packages).filter((program) => !onPath(program, withSystemFolders));
+  const before = missing();
+  if (before.length > 0 && process.getuid?.() === 0 && onPath("apt-get", env)) {
+    const names = before.map((program) => packages[program] ?? program);
+    await updatePackageLists(env);
+    await step(`Installing ${names.join(" ")} (apt-get)`, () =>
+      aptGet(["install", "-y", "--no-install-recommends", ...names], env),
+    );
+  }
+  const after = missing();
+  return after.length === 0 ? null : `${after.join(", ")} ${after.length === 1 ? "is" : "are"} not installed`;
+}
+
 async function findNeeds(runtimeFolder: string, env: NodeJS.ProcessEnv): Promise<Needs> {
   const own = (await readdir(runtimeFolder)).filter((name) => name === "electron" || /\.so(\.\d+)?$/.test(name));
   const linked = await runCommand(

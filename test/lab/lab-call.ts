@@ -1,0 +1,148 @@
+/** One call between two real apps, each behind an access line of the lab, and what is measured of it. */
+import { chmod, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readCallStats } from "../../scripts/call-observer.ts";
+import { accept, meet, ring } from "../../scripts/check-acts.ts";
+import { hear } from "../../scripts/check-hearing.ts";
+import { type Actor, type ActorHandle, openActor, type Voice } from "../../scripts/check-stage.ts";
+import { DataFolder } from "../../scripts/data-folder.ts";
+import type { ElectronRuntime } from "../../scripts/electron-runtime.ts";
+import { Lifetime } from "../../scripts/lifetime.ts";
+import { type AccessKind, PROXY } from "./access-kind.ts";
+import type { Lab, Wire } from "./lab.ts";
+import type { LabNetwork } from "./lab-network.ts";
+import { programFile, startInHost } from "./lab-process.ts";
+
+export interface LabStage {
+  readonly lab: Lab;
+  readonly network: LabNetwork;
+  readonly runtime: ElectronRuntime;
+  readonly data: DataFolder;
+  readonly voices: Readonly<Record<ActorHandle, Voice>>;
+  /** With the display. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+export interface PairResult {
+  readonly a: AccessKind;
+  readonly b: AccessKind;
+  readonly connected: boolean;
+  /** As Alice's window says it: `direct`, `relayed` or `relayed-tcp`; null if it did not connect. */
+  readonly path: string | null;
+  /** From Accept to the first decoded sound on both sides. */
+  readonly setupMs: number | null;
+  /** Nobody waited longer than a second for a packet of sound in the ten after it connected. */
+  readonly gapFree: boolean;
+  readonly longestGapMs: number | null;
+  /** Each window played what the other person said. */
+  readonly recognised: boolean;
+  readonly error?: string;
+}
+
+const WATCHED_MS = 10_000;
+const MAX_GAP_MS = 1_000;
+const LOOK_EVERY_MS = 50;
+const PATH_PATIENCE_MS = 5_000;
+const PATHS = {
+  "Direct connection": "direct",
+  "Through a relay": "relayed",
+  "Through a relay over TCP": "relayed-tcp",
+} as const;
+
+/** Opens both apps behind such lines, has them call each other, and closes them. */
+export async function callThrough(
+  stage: LabStage,
+  a: AccessKind,
+  b: AccessKind,
+  wire: Wire | null,
+  during: (alice: Actor, bob: Actor) => Promise<void> = async () => {},
+): Promise<PairResult> {
+  const lifetime = new Lifetime();
+  try {
+    await stage.lab.connect("alice", a, wire);
+    await stage.lab.connect("bob", b, wire);
+    const [alice, bob] = await Promise.all([
+      openBehind(stage, "alice", a, lifetime),
+      openBehind(stage, "bob", b, lifetime),
+    ]);
+    await meet({ alice, bob });
+    await ring(alice, bob);
+    const setupMs = await accept(alice, bob);
+    const gaps = await Promise.all([longestGapMs(alice), longestGapMs(bob)]);
+    const longest = Math.max(...gaps);
+    const path = await pathOf(alice);
+    const hearing = [await hear(alice, bob), await hear(bob, alice)];
+    await during(alice, bob);
+    const recognised = hearing.every((one) => one.recognised);
+    return { a, b, connected: true, path, setupMs, gapFree: longest <= MAX_GAP_MS, longestGapMs: longest, recognised };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    const nothing = { connected: false, path: null, setupMs: null, gapFree: false, longestGapMs: null };
+    return { a, b, ...nothing, recognised: false, error: why };
+  } finally {
+    await lifetime.end();
+  }
+}
+
+async function openBehind(
+  { lab, network, runtime, data, voices, env }: LabStage,
+  handle: ActorHandle,
+  kind: AccessKind,
+  lifetime: Lifetime,
+): Promise<Actor> {
+  const namespace = lab.namespace(handle);
+  const socketFile = data.in(`${handle}-${Date.now()}.sock`);
+  const doorway = await startInHost(namespace, "doorway", [socketFile]);
+  lifetime.atEnd(() => doorway.end());
+  const executable = await wrapper(data, handle, [namespace, socketFile, runtime.executable]);
+  const proxy = kind === "proxy-only" ? { HTTPS_PROXY: `http://${PROXY.host}:${PROXY.port}` } : {};
+  const options = {
+    runtime: { ...runtime, executable },
+    data,
+    env: { ...env, ...network.env, DISPLAY: env.DISPLAY, ...proxy },
+  };
+  return openActor(handle, voices[handle], network.url, options, lifetime);
+}
+
+/** An executable that starts the app inside. */
+async function wrapper(data: DataFolder, handle: string, args: readonly string[]): Promise<string> {
+  const file = data.in(`app-${handle}.sh`);
+  const words = [process.execPath, await programFile("app-in-host"), ...args].map((word) => `'${word}'`);
+  await writeFile(file, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`);
+  await chmod(file, 0o755);
+  return file;
+}
+
+/** The longest wait for a packet of the peer's voice, watched for ten seconds. */
+export async function longestGapMs({ window }: Actor, forMs = WATCHED_MS): Promise<number> {
+  const end = Date.now() + forMs;
+  let longest = 0;
+  let packets = -1;
+  let at = Date.now();
+  while (Date.now() < end) {
+    const stats = await readCallStats(window.page);
+    if (stats.receivedSoundPackets !== packets) {
+      packets = stats.receivedSoundPackets;
+      at = stats.at;
+    }
+    longest = Math.max(longest, stats.at - at);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+  return longest;
+}
+
+/** What the window says of the way that the call goes. */
+export async function pathOf({ window }: Actor): Promise<string> {
+  const end = Date.now() + PATH_PATIENCE_MS;
+  while (Date.now() < end) {
+    for (const words of Object.keys(PATHS) as (keyof typeof PATHS)[]) {
+      if (await window.callPath(words).isVisible()) return PATHS[words];
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return "unknown";
+}
+
+export async function openData(folder: string): Promise<DataFolder> {
+  return DataFolder.open(join(folder, "apps"));
+}
