@@ -95,7 +95,7 @@ export async function photograph(actors: readonly Actor[], when: string, folder:
   }
 }
 
-export function firstLine(error: unknown): string {
+function firstLine(error: unknown): string {
   const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
   return line;
 }

@@ -2,7 +2,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
-import { firstLine, photograph } from "./check-acts.ts";
+import { stripVTControlCharacters } from "node:util";
+import { photograph } from "./check-acts.ts";
 import { type CheckReport, describeReport, emptyReport } from "./check-report.ts";
 import { play, SHORT_RING_MS } from "./check-scenarios.ts";
 import { openStage } from "./check-stage.ts";
@@ -14,6 +15,7 @@ import { readyMachine } from "./ready-machine.ts";
 import { root } from "./repository.ts";
 import type { CheckOptions } from "./start-options.ts";
 
+const MAX_REASON_LENGTH = 600;
 const PICTURES = join(root, "out", "check");
 
 /** Plays the scenario and prints the report as the last thing of all; the exit code is 0 only if all of it held. */
@@ -25,7 +27,7 @@ export async function check(options: CheckOptions): Promise<void> {
     await run(options, report, lifetime);
     report.ok = true;
   } catch (error) {
-    report.reason = firstLine(error);
+    report.reason = inOneLine(error);
   } finally {
     await lifetime.end();
   }
@@ -58,6 +60,12 @@ async function run(options: CheckOptions, report: CheckReport, lifetime: Lifetim
     await photograph([stage.alice, stage.bob], "failed", PICTURES, report).catch(() => {});
     throw error;
   }
+}
+
+/** With the compiler's words, or a browser's log, as far as they help. */
+function inOneLine(error: unknown): string {
+  const text = stripVTControlCharacters(error instanceof Error ? error.message : String(error));
+  return text.trim().replace(/\s+/g, " ").slice(0, MAX_REASON_LENGTH);
 }
 
 /** The given folder, or a fresh one that is removed at the end. */
