@@ -50,6 +50,7 @@ class UdpPort implements DatagramPort {
   readonly #socket: Socket;
   readonly #family: 4 | 6;
   readonly #names = new Map<string, ResolvedName>();
+  #isClosed = false;
 
   constructor(socket: Socket, type: "udp4" | "udp6") {
     this.#socket = socket;
@@ -63,6 +64,7 @@ class UdpPort implements DatagramPort {
   }
 
   send(datagram: Uint8Array, host: string, port: number): void {
+    if (this.#isClosed) return;
     const address = isIP(host) ? host : this.#resolved(host);
     const reachable = address && this.#mapped(address);
     if (reachable) this.#socket.send(datagram, port, reachable, () => undefined);
@@ -73,6 +75,8 @@ class UdpPort implements DatagramPort {
   }
 
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#socket.close();
   }
 

@@ -61,8 +61,8 @@ export const GOSSIP_LIMITS = {
   announcementsPerSecond: 0.5,
   /** Suspicions by one member. Each that is refuted costs several. */
   suspicionBurst: 60,
-  suspicionsPerSecond: 2,
-  refutedSuspicionCost: 6,
+  suspicionsPerSecond: 1,
+  refutedSuspicionCost: 20,
   /** Newcomers under examination at once, and hellos a second in all: both cost signature checks. */
   maxNewcomers: 64,
   helloBurst: 200,

@@ -71,7 +71,10 @@ export class Roster {
       return;
     }
     if (incarnation <= peer.announcement.value.incarnation) return;
-    if (this.#isAcceptable(peer, announcement, peer.certificate.value.signKey, from)) this.#accept(peer, announcement);
+    const newest = this.#context.certificates.get(supernodeId);
+    const isRenewed = newest?.value.serial === announcement.value.certificateSerial;
+    const { signKey } = (isRenewed ? newest : peer.certificate).value;
+    if (this.#isAcceptable(peer, announcement, signKey, from)) this.#accept(peer, announcement);
   }
 
   /** A member as we knew it before: the round of probes will tell whether it still lives. */
