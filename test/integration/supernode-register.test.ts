@@ -163,6 +163,20 @@ describe("the directory", () => {
     await until(async () => (await link.call("find", { userId: alice.userId })).records.length === 1);
   });
 
+  it("hands a lease to a holder that was away when it was registered", async () => {
+    const small = await TestNetwork.start(2);
+    cleanUps.push(() => void small.close());
+    const [, away] = small.supernodes;
+    if (!away) throw new RangeError("two are needed");
+    await away.close();
+    const alice = await TestNode.online(small.at(0), small.authority.device());
+    cleanUps.push(() => alice.close());
+    await small.add({ dataFolder: away.dataFolder });
+    const link = await joinRaw(small, away.certificate);
+    cleanUps.push(() => link.socket.disconnect());
+    await until(async () => (await link.call("find", { userId: alice.userId })).records.length === 1);
+  });
+
   it("lets no one join without a supernode's certificate and its key", async () => {
     const device = network.authority.device();
     expect(await codeOf(join(0, { sentCertificate: device.certificate }))).toBe("malformed");

@@ -1,7 +1,7 @@
 /** A supernode in a process of its own, built from the sources: what tests kill, stop and signal. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { SupernodeId } from "../../protocol/identifiers.ts";
@@ -16,6 +16,7 @@ function bundle(): Promise<string> {
     const folder = join(ROOT, "out", "test");
     mkdirSync(folder, { recursive: true });
     const outfile = join(folder, `relay-${process.pid}.mjs`);
+    process.once("exit", () => rmSync(outfile, { force: true }));
     await build({
       entryPoints: [join(ROOT, "relay/index.ts")],
       outfile,
