@@ -1,7 +1,7 @@
 /** A supernode in a process of its own, built from the sources: what tests kill, stop and signal. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { SupernodeId } from "../../protocol/identifiers.ts";
@@ -16,7 +16,6 @@ function bundle(): Promise<string> {
     const folder = join(ROOT, "out", "test");
     mkdirSync(folder, { recursive: true });
     const outfile = join(folder, `relay-${process.pid}.mjs`);
-    process.once("exit", () => rmSync(outfile, { force: true }));
     await build({
       entryPoints: [join(ROOT, "relay/index.ts")],
       outfile,
@@ -27,7 +26,10 @@ function bundle(): Promise<string> {
       packages: "external",
       logLevel: "error",
     });
-    return outfile;
+    // Whole at any time, though several test files build it at once.
+    const bundlePath = join(folder, "relay.mjs");
+    renameSync(outfile, bundlePath);
+    return bundlePath;
   })();
   return bundled;
 }
