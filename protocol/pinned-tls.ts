@@ -4,7 +4,7 @@
  * processes only (client core and supernodes).
  */
 import https from "node:https";
-import type { Duplex } from "node:stream";
+import { type Duplex, PassThrough } from "node:stream";
 import tls from "node:tls";
 import { equalBytes } from "./bytes.ts";
 import { authority, type SupernodeCertificate } from "./certificate.ts";
@@ -14,15 +14,20 @@ import { sha256 } from "./node-crypto.ts";
 import { SUPERNODE_SOCKET_PATH } from "./supernode-api.ts";
 import * as wireParser from "./wire-parser.ts";
 
+/** Opens a connection to there by another way than straight: through a proxy. */
+export type OpenStream = (host: string, port: number) => Promise<Duplex>;
+
 /** Hands out a TLS connection only once it has shown the certificate with this SHA-256; not a byte is sent before. */
 export class PinnedAgent extends https.Agent {
   readonly #fingerprint: Uint8Array;
+  readonly #open: OpenStream | null;
 
   /** @param fingerprint SHA-256 of the TLS certificate in DER, from a trusted supernode certificate. */
-  constructor(fingerprint: Uint8Array) {
+  constructor(fingerprint: Uint8Array, open: OpenStream | null = null) {
     // No session is resumed, so every connection shows its certificate.
     super({ keepAlive: false, maxCachedSessions: 0 });
     this.#fingerprint = fingerprint;
+    this.#open = open;
   }
 
   /** Fails with KithError `supernode-untrusted` at another certificate. */
@@ -30,13 +35,22 @@ export class PinnedAgent extends https.Agent {
     options: https.RequestOptions,
     connected?: (error: Error | null, stream: Duplex) => void,
   ): Duplex | null | undefined {
-    const socket = tls.connect({
-      host: options.host ?? "",
-      port: Number(options.port),
-      minVersion: "TLSv1.3",
-      // Authorities and names say nothing about a self-signed certificate; the comparison below decides.
-      rejectUnauthorized: false,
-    });
+    const host = options.host ?? "";
+    const port = Number(options.port);
+    const connect = (way: { readonly host: string; readonly port: number } | { readonly socket: Duplex }) =>
+      this.#shakeHands(tls.connect({ ...way, minVersion: "TLSv1.3", rejectUnauthorized: false }), connected);
+    if (this.#open === null) connect({ host, port });
+    else {
+      this.#open(host, port).then(
+        (socket) => connect({ socket }),
+        (error: Error) => connected?.(error, new PassThrough()),
+      );
+    }
+    return undefined;
+  }
+
+  /** Authorities and names say nothing about a self-signed certificate; the comparison of fingerprints decides. */
+  #shakeHands(socket: tls.TLSSocket, connected?: (error: Error | null, stream: Duplex) => void): void {
     const settle = (error: Error | null) => {
       socket.removeAllListeners("secureConnect").removeAllListeners("error");
       if (error) {
@@ -50,7 +64,6 @@ export class PinnedAgent extends https.Agent {
       const shown = socket.getPeerCertificate().raw;
       settle(shown && equalBytes(sha256(shown), this.#fingerprint) ? null : new KithError("supernode-untrusted"));
     });
-    return undefined;
   }
 }
 
@@ -62,9 +75,13 @@ export function supernodeUrl(address: Pick<SupernodeCertificate, "host" | "port"
 /**
  * socket.io-client options that reach exactly this supernode: pinned, WebSocket only, one
  * connection per call, frames bounded. Reconnecting is the caller's (backoff.ts).
+ * @param open the way there, where it is not straight
  */
-export function supernodeSocketOptions(certificate: Pick<SupernodeCertificate, "tlsFingerprint">) {
-  const agent = new PinnedAgent(certificate.tlsFingerprint);
+export function supernodeSocketOptions(
+  certificate: Pick<SupernodeCertificate, "tlsFingerprint">,
+  open: OpenStream | null = null,
+) {
+  const agent = new PinnedAgent(certificate.tlsFingerprint, open);
   return {
     path: SUPERNODE_SOCKET_PATH,
     transports: ["websocket"],

@@ -4,6 +4,7 @@ import type { Background } from "./background.ts";
 import type { NetworkClock } from "./clock.ts";
 import type { Log } from "./log.ts";
 import type { SystemKeyStore } from "./profile-key.ts";
+import type { FindProxy, Routes } from "./proxy.ts";
 
 export interface ClientOptions {
   /** The profile: created if it is not there. One running client per folder. */
@@ -20,6 +21,8 @@ export interface ClientOptions {
   /** As many random bytes; must be fit for keys. */
   readonly random?: RandomBytes;
   readonly fetch?: typeof fetch;
+  /** The system's proxy settings; without it every connection is direct. */
+  readonly findProxy?: FindProxy;
   /** How dear it is to guess a password. Both sign-up and sign-in must say the same; only tests say anything. */
   readonly keyStretching?: KeyStretching;
   readonly times?: Partial<ClientTimes>;
@@ -59,6 +62,7 @@ export interface Surroundings {
   readonly clock: NetworkClock;
   readonly random: RandomBytes;
   readonly fetch: typeof fetch;
+  readonly routes: Routes;
   readonly keyStretching: KeyStretching;
   readonly times: ClientTimes;
   readonly log: Log;

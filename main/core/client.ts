@@ -10,6 +10,7 @@ import { openDatabase } from "./database.ts";
 import { ipcMethods } from "./ipc-methods.ts";
 import { loadProfileKey } from "./profile-key.ts";
 import { lockProfile } from "./profile-lock.ts";
+import { Routes } from "./proxy.ts";
 import { Pushes, type PushListener } from "./pushes.ts";
 import { Recording } from "./recording.ts";
 import { SessionKeeper } from "./session-keeper.ts";
@@ -32,10 +33,12 @@ export interface KithClient {
  */
 export async function openClient(options: ClientOptions): Promise<KithClient> {
   const { dataFolder, deviceName, defaultLoginServer, systemKeyStore, log } = options;
+  const routes = new Routes(options.findProxy);
   const surroundings: Surroundings = {
     clock: new NetworkClock(systemClock(options.now)),
     random: options.random ?? ((length) => new Uint8Array(randomBytes(length))),
-    fetch: options.fetch ?? fetch,
+    fetch: options.fetch ?? routes.fetch,
+    routes,
     // Said and not left to the library: another default there would lock everybody out.
     keyStretching: options.keyStretching ?? "memory-constrained",
     times: { ...DEFAULT_TIMES, ...options.times },

@@ -40,6 +40,7 @@ async function run(): Promise<void> {
     defaultLoginServer: options.loginServer,
     systemKeyStore: systemKeyStore(safeStorage, process.platform),
     log,
+    findProxy: (url) => session.defaultSession.resolveProxy(url),
     ...(options.ringMs !== null && { times: { ringMs: options.ringMs } }),
   });
   let window: BrowserWindow | null = null;

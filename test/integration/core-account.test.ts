@@ -11,6 +11,7 @@ import { openDatabase } from "../../main/core/database.ts";
 import { silentLog } from "../../main/core/log.ts";
 import { LoginSession } from "../../main/core/login-session.ts";
 import { loadProfileKey } from "../../main/core/profile-key.ts";
+import { Routes } from "../../main/core/proxy.ts";
 import type { DeviceId } from "../../protocol/identifiers.ts";
 import { PROTOCOL_VERSION, TIMES } from "../../protocol/limits.ts";
 import { HeadlessClient } from "../support/headless-client.ts";
@@ -239,6 +240,7 @@ async function signOutDevice(profile: string, deviceId: DeviceId): Promise<void>
     keyStretching: "memory-constrained" as const,
     random,
     fetch,
+    routes: new Routes(),
     times: DEFAULT_TIMES,
     log: silentLog,
     background,

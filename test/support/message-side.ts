@@ -7,6 +7,7 @@ import type { Device } from "../../main/core/directory-view.ts";
 import { silentLog } from "../../main/core/log.ts";
 import { MailRoom } from "../../main/core/mail-room.ts";
 import { Messages } from "../../main/core/messages.ts";
+import { Routes } from "../../main/core/proxy.ts";
 import type { SupernodeLink } from "../../main/core/supernode-link.ts";
 import { toHex } from "../../protocol/bytes.ts";
 import type { CallSignal } from "../../protocol/call-signal.ts";
@@ -41,6 +42,7 @@ export class MessageSide {
       clock: new NetworkClock(clock),
       random,
       fetch,
+      routes: new Routes(),
       keyStretching: "memory-constrained",
       times: DEFAULT_TIMES,
       log: silentLog,
