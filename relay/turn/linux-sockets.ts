@@ -127,7 +127,13 @@ export function addressOf(bytes: Uint8Array): number {
 /** Calls back whenever the descriptor is readable, from the event loop. @returns how to stop */
 export function watchReadable(fd: number, onReadable: () => void): () => void {
   const handle = koffi.node.poll(fd, { readable: true }, onReadable);
-  return () => handle.close();
+  const stop = () => {
+    process.off("exit", stop);
+    handle.close();
+  };
+  // A packet that comes while the process is being taken down would be a call into an engine that is gone.
+  process.on("exit", stop);
+  return stop;
 }
 
 /** A non-blocking UDP socket of IPv4 (2) or, and then alone, IPv6 (10). @returns -1 if there is none to be had */

@@ -20,10 +20,10 @@ export const UNLIMITED: QuotaLimits = {
 };
 
 /**
- * What a bucket may save up: 50 ms, so that over 10 s at most half a per cent more than the rate passes, and one
- * datagram, which may be larger than a small bucket.
+ * What a bucket may save up: as much as it can be if at most 1 % more than the rate is to pass in 10 s. Less would be
+ * felt by whatever sends in bursts, as a file transfer does.
  */
-const BURST_SECONDS = 0.05;
+const BURST_SECONDS = 0.09;
 
 /** One user, one source address, or the whole server. */
 export class QuotaAccount {

@@ -71,8 +71,8 @@ const NO_VOLUME_LIMIT = Number.POSITIVE_INFINITY;
 /** A small public machine on a 100 Mbit/s line. A call is 16 kB/s, both directions together. */
 export const DEFAULT_QUOTAS: QuotaRules = {
   total: { allocations: 2_000, bytesPerSecond: 12_500_000, bytesPerMonth: NO_VOLUME_LIMIT },
-  perUser: { allocations: 10, bytesPerSecond: 250_000, bytesPerMonth: NO_VOLUME_LIMIT },
-  perSource: { allocations: 100, bytesPerSecond: 2_500_000, bytesPerMonth: NO_VOLUME_LIMIT },
+  perUser: { allocations: 10, bytesPerSecond: 1_000_000, bytesPerMonth: NO_VOLUME_LIMIT },
+  perSource: { allocations: 100, bytesPerSecond: 5_000_000, bytesPerMonth: NO_VOLUME_LIMIT },
 };
 
 const DEFAULT_REQUEST_LIMITS: RequestLimits = {

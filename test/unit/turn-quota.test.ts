@@ -74,11 +74,11 @@ it("users do not share a rate, and neither allocating anew nor waiting brings mo
     for (let index = 0; index < 50; index++) client.sendChannel(0x4000, Buffer.alloc(100));
     return turn.counters.packetsToPeers - before;
   };
-  expect([send(alice), send(bob)]).toEqual([5, 5]);
+  expect([send(alice), send(bob)]).toEqual([9, 9]);
   alice.client.refresh(0);
   expect(send(call(turn, "198.41.7.7:3", "alice"))).toBe(0);
   turn.pass(50_000);
-  expect(send(bob)).toBe(5);
+  expect(send(bob)).toBe(9);
 });
 
 describe("a month's volume", () => {
