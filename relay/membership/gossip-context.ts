@@ -70,16 +70,18 @@ export function jittered(context: GossipContext, ms: number): number {
 /**
  * Whether `key` signed this. Members check before they pass anything on, so who brings a
  * forgery made it, or does not check.
+ * @param from null if anybody may have sent it in any name
  */
 export function isGenuine(
   context: GossipContext,
   domain: Domain,
   signed: Signed<unknown>,
   key: Uint8Array,
-  from: Peer,
+  from: Peer | null,
 ): boolean {
   if (context.scheme.verify(statement(domain, signed.body), signed.signature, key)) return true;
-  blame(context, from);
+  if (from) blame(context, from);
+  else context.metrics.refused.forged++;
   return false;
 }
 

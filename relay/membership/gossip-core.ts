@@ -7,7 +7,6 @@ import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import type { MemberItem } from "../../protocol/gossip-item.ts";
 import { type GossipMessage, MAX_ITEMS_BYTES } from "../../protocol/gossip-message.ts";
 import type { Hello } from "../../protocol/gossip-packet.ts";
-import type { Announcement } from "../../protocol/gossip-statement.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import { type Signed, statement } from "../../protocol/signed.ts";
 import { Agenda } from "./agenda.ts";
@@ -25,12 +24,13 @@ import {
 } from "./gossip-context.ts";
 import { GossipMetrics, type GossipRefusal } from "./gossip-metrics.ts";
 import { GOSSIP_LIMITS, type GossipTimes } from "./gossip-times.ts";
+import { Greetings } from "./greetings.ts";
 import { Identity, type IdentityParts } from "./identity.ts";
 import { Joining } from "./joining.ts";
 import { LocalHealth } from "./local-health.ts";
 import { MemberTable } from "./member-table.ts";
 import { Newcomers } from "./newcomers.ts";
-import { Peer } from "./peer.ts";
+import type { Peer } from "./peer.ts";
 import { Prober } from "./prober.ts";
 import { Reconnector } from "./reconnector.ts";
 import { Roster } from "./roster.ts";
@@ -81,7 +81,7 @@ export class GossipCore {
   readonly #joining: Joining;
   readonly #newcomers: Newcomers;
   readonly #reconnector: Reconnector;
-  readonly #hellos: TokenBucket;
+  readonly #greetings: Greetings;
   readonly #inquiries: TokenBucket;
   #effects: GossipEffect[] = [];
   #isGossiping = false;
@@ -105,7 +105,6 @@ export class GossipCore {
     };
     this.#context = context;
     for (const seed of options.seeds) context.certificates.add(seed);
-    this.#hellos = new TokenBucket(GOSSIP_LIMITS.helloBurst, GOSSIP_LIMITS.hellosPerSecond, now);
     this.#inquiries = new TokenBucket(GOSSIP_LIMITS.inquiryBurst, GOSSIP_LIMITS.inquiriesPerSecond, now);
     this.#antiEntropy = new AntiEntropy(context, { onSignOfLife: (peer) => this.#reconnector.remind(peer) });
     this.#roster = new Roster(context, {
@@ -119,6 +118,13 @@ export class GossipCore {
     this.#newcomers = new Newcomers(context, this.#roster);
     this.#reconnector = new Reconnector(context, this.#roster);
     this.#joining = new Joining(context, () => this.#onMember());
+    this.#greetings = new Greetings(context, this.#roster, {
+      onHello: (hello, peer) => {
+        this.#joining.onHello(hello);
+        if (peer.status === "dead") this.#reconnector.remind(peer);
+        this.#newcomers.consider(peer);
+      },
+    });
   }
 
   get id(): SupernodeId {
@@ -195,7 +201,7 @@ export class GossipCore {
         this.#inquire(event.supernodeId);
         return;
       case "hello":
-        this.#greeted(event.hello);
+        this.#greetings.receive(event.hello);
         return;
       case "tcp-probed":
         this.#newcomers.onTcpProbed(event.supernodeId, event.isReachable);
@@ -308,7 +314,7 @@ export class GossipCore {
         this.#antiEntropy.onWant(from, message.wanted);
         return;
       case "vouch": {
-        const peer = this.#introduce(message.certificate, message.announcement);
+        const peer = this.#greetings.introduce(message.certificate, message.announcement);
         if (peer) this.#newcomers.examine(peer, from);
         return;
       }
@@ -325,59 +331,6 @@ export class GossipCore {
     if (somebody && !table.get(id) && this.#inquiries.take(now)) {
       this.#antiEntropy.askFor(somebody, id, !certificates.get(id));
     }
-  }
-
-  #greeted(hello: Hello): void {
-    const { now } = this.#context;
-    if (hello.certificate.value.supernodeId === this.id) return;
-    if (!this.#hellos.take(now)) {
-      this.count("flooded");
-      return;
-    }
-    const peer = this.#introduce(hello.certificate, hello.announcement);
-    if (!peer) return;
-    this.#joining.onHello(hello);
-    if (peer.status === "dead") this.#reconnector.remind(peer);
-    if (!hello.isAnswer && now - peer.greetedAt >= 1_000) {
-      peer.greetedAt = now;
-      const to = this.certificateOf(peer.id) ?? peer.certificate;
-      greet(this.#context, to, "answer");
-    }
-    if (!hello.isMember) this.#tellOfItself(peer);
-    this.#newcomers.consider(peer);
-  }
-
-  /** After a restart it may not know that somebody vouches for it. */
-  #tellOfItself(peer: Peer): void {
-    const { stage, certificates, self } = this.#context;
-    if (stage.kind !== "member" || !peer.isLive || !peer.item) return;
-    const guarantor = peer.item.voucher.value.voucher;
-    const certificate = guarantor === self.id ? self.certificate : certificates.get(guarantor);
-    const items = [...(certificate ? [{ kind: "certificate", certificate } as const] : []), peer.item];
-    send(this.#context, peer, { type: "gossip", items });
-  }
-
-  /** A supernode that shows its certificate and announcement: known from now on if both are genuine. */
-  #introduce(certificate: Signed<SupernodeCertificate>, announcement: Signed<Announcement>): Peer | null {
-    const { certificates, table, scheme, now } = this.#context;
-    const { supernodeId, signKey } = certificate.value;
-    if (supernodeId !== announcement.value.supernodeId || supernodeId === this.id) return null;
-    if (!certificates.learn(certificate)) {
-      this.count("forged");
-      return null;
-    }
-    const known = table.get(supernodeId);
-    if (known) {
-      this.#roster.applyAnnouncement(announcement, known);
-      return known;
-    }
-    if (!scheme.verify(statement("announcement", announcement.body), announcement.signature, signKey)) {
-      this.count("forged");
-      return null;
-    }
-    const peer = new Peer(certificate, announcement, null, now);
-    table.add(peer);
-    return peer;
   }
 
   #onAdmitted(by: Peer): void {

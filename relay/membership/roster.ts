@@ -58,7 +58,7 @@ export class Roster {
     }
   }
 
-  applyAnnouncement(announcement: Signed<Announcement>, from: Peer): void {
+  applyAnnouncement(announcement: Signed<Announcement>, from: Peer | null): void {
     const { table, self } = this.#context;
     const { supernodeId, incarnation } = announcement.value;
     if (supernodeId === self.id) {
@@ -67,7 +67,7 @@ export class Roster {
     }
     const peer = table.get(supernodeId);
     if (!peer) {
-      this.#outcomes.onUnknown(from, supernodeId, !this.#context.certificates.get(supernodeId));
+      if (from) this.#outcomes.onUnknown(from, supernodeId, !this.#context.certificates.get(supernodeId));
       return;
     }
     if (incarnation <= peer.announcement.value.incarnation) return;
@@ -259,7 +259,7 @@ export class Roster {
   }
 
   /** An announcement of ours that we do not remember: from before a restart, by a clock that was ahead. */
-  #recallFormerLife(announcement: Signed<Announcement>, from: Peer): void {
+  #recallFormerLife(announcement: Signed<Announcement>, from: Peer | null): void {
     const { self, now } = this.#context;
     if (!isGenuine(this.#context, "announcement", announcement, self.certificate.value.signKey, from)) return;
     this.#changeSelf(() => self.renew(now, announcement.value.incarnation));
@@ -285,7 +285,7 @@ export class Roster {
     this.#context.emit({ type: "changed", change: { kind: "left", supernodeId: peer.id } });
   }
 
-  #isAcceptable(peer: Peer, announcement: Signed<Announcement>, key: Uint8Array, from: Peer): boolean {
+  #isAcceptable(peer: Peer, announcement: Signed<Announcement>, key: Uint8Array, from: Peer | null): boolean {
     const { metrics, now } = this.#context;
     if (announcement.value.incarnation > now + TIMES.maxClockSkewMs) {
       metrics.refused["from-the-future"]++;

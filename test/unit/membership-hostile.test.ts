@@ -123,6 +123,18 @@ describe("a forged statement", () => {
     expect(scene.core.peer(scene.victim.id)?.announcement.value.incarnation).toBe(START + 10_000);
   });
 
+  it("in a hello, which anybody can send, harms nobody in whose name it is", () => {
+    const scene = new Scene();
+    for (let round = 0; round < 50; round++) {
+      const announcement = scene.victim.announce(START + round + 1, { leaving: true }, scene.liar);
+      scene.handle({ type: "hello", hello: { ...scene.victim.hello(START), announcement } });
+    }
+    expect(scene.refused.forged).toBe(50);
+    expect(scene.isMember(scene.victim)).toBe(true);
+    scene.gossip(scene.victim, { kind: "announcement", announcement: scene.victim.announce(START + 5) });
+    expect(scene.core.peer(scene.victim.id)?.announcement.value.incarnation).toBe(START + 5);
+  });
+
   it("of suspicion, in another's name, is not believed", () => {
     const scene = new Scene();
     scene.gossip(scene.liar, (scene.others[2] as GossipActor).suspicionOf(scene.victim.id, START, scene.liar));
