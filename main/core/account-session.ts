@@ -85,7 +85,9 @@ export class AccountSession {
           this.buddiesView.changed();
         },
         deliver: (from, envelope) => this.mail.receive(from, envelope),
-        presence: (presence) => this.#directory.apply(presence),
+        presence: (presence) => {
+          if (this.#watched().includes(presence.userId)) this.#directory.apply(presence);
+        },
         troubled: () => this.#tellSession(),
         linksChanged: () => this.calls.relaysChanged(),
       },
@@ -179,7 +181,7 @@ export class AccountSession {
     this.#signals.stop();
     this.mail.stopSending();
     this.#watch.stop();
-    await this.registration.signOff().catch(() => {});
+    await this.registration.signOff(EXIT_PATIENCE_MS);
     this.#attachment.stop();
     this.sync.session.stop();
     this.buddiesView.stop();
@@ -254,5 +256,5 @@ export class AccountSession {
   }
 }
 
-/** How long an exit waits for the peer to be told that the call has ended. */
+/** How long an exit waits for others to be told: the peer of a call, the home supernode. */
 const EXIT_PATIENCE_MS = 1_000;

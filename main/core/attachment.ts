@@ -36,6 +36,7 @@ export class Attachment {
   #state: LinkState = STOPPED;
   #cancelTimer: (() => void) | null = null;
   #trouble: KithError | null = null;
+  #abort = new AbortController();
 
   constructor(identity: LinkIdentity, hosts: HostCache, surroundings: Surroundings, listener: AttachmentListener) {
     this.#identity = identity;
@@ -45,11 +46,13 @@ export class Attachment {
   }
 
   start(): void {
+    this.#abort = new AbortController();
     this.#step({ type: "start" });
   }
 
   stop(): void {
     this.#step({ type: "stop" });
+    this.#abort.abort();
   }
 
   /** The host cache knows more supernodes than before. */
@@ -92,7 +95,7 @@ export class Attachment {
   #carryOut(effect: LinkEffect): void {
     switch (effect.type) {
       case "open":
-        void this.#open(effect.except);
+        this.#surroundings.background.run("attachment", this.#open(effect.except));
         return;
       case "close":
         this.#links.get(effect.supernodeId)?.close();
@@ -121,20 +124,25 @@ export class Attachment {
   }
 
   async #open(except: SupernodeId | null): Promise<void> {
-    const { clock, random, log, background } = this.#surroundings;
+    const { clock, log, background } = this.#surroundings;
     const candidates = this.#hosts.candidates(clock.now(), except).slice(0, TRIES_PER_ATTEMPT);
     if (candidates.length === 0) this.#trouble = new KithError("supernode-unreachable");
     for (const target of candidates) {
       if (this.#state.phase === "stopped") return;
       const id = target.supernodeId;
       try {
-        const link = await openSupernodeLink(target, this.#identity, this.#listenerOf(id), random, log);
+        const { signal } = this.#abort;
+        const link = await openSupernodeLink(target, this.#identity, this.#listenerOf(id), {
+          ...this.#surroundings,
+          signal,
+        });
         this.#trouble = null;
         this.#links.set(id, link);
         background.run("host cache", this.#hosts.succeeded(id, link.roundTripMs, clock.now()));
         this.#step({ type: "opened", supernodeId: id });
         return this.#listener.linksChanged();
       } catch (error) {
+        if (this.#abort.signal.aborted) return;
         this.#trouble = KithError.from(error);
         log.warn("supernode refused or out of reach", { code: this.#trouble.code, cause: this.#trouble.cause });
         background.run("host cache", this.#hosts.failed(id));

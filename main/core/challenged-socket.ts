@@ -2,8 +2,16 @@
 import { io, type ManagerOptions, type Socket, type SocketOptions } from "socket.io-client";
 import type { z } from "zod";
 import { KithError } from "../../protocol/errors.ts";
+import type { Clock } from "./clock.ts";
 
 export type ChallengedSocket<C> = { readonly socket: Socket; readonly challenge: C };
+
+/** How long to wait, and what ends the waiting before. */
+export interface Patience {
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
 
 /**
  * Opens a socket and waits for the challenge. A socket that fails is closed.
@@ -13,23 +21,29 @@ export function openChallengedSocket<C>(
   url: string,
   options: Partial<ManagerOptions & SocketOptions>,
   schema: z.ZodType<C>,
-  timeoutMs: number,
+  { clock, timeoutMs, signal }: Patience,
 ): Promise<ChallengedSocket<C>> {
   return new Promise((resolve, reject) => {
     const socket = io(url, options);
-    const timer = setTimeout(() => fail(new KithError("timeout")), timeoutMs);
+    const settle = () => {
+      cancel();
+      signal.removeEventListener("abort", giveUp);
+    };
     const fail = (error: Error) => {
-      clearTimeout(timer);
+      settle();
       socket.off();
       socket.disconnect();
       reject(error);
     };
+    const giveUp = () => fail(new KithError("timeout"));
+    const cancel = clock.after(timeoutMs, giveUp);
+    signal.addEventListener("abort", giveUp);
     socket.once("connect_error", (error) => fail(rootOf(error)));
     socket.once("disconnect", (reason) => fail(new Error(reason)));
     socket.once("challenge", (received: unknown) => {
       const challenge = schema.safeParse(received);
       if (!challenge.success) return fail(new KithError("malformed", { what: "challenge" }));
-      clearTimeout(timer);
+      settle();
       socket.off("connect_error").off("disconnect");
       resolve({ socket, challenge: challenge.data });
     });

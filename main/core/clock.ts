@@ -2,6 +2,8 @@
 export interface Clock {
   /** ms since 1970 */
   now(): number;
+  /** ms since some moment; never set, so that differences are durations */
+  monotonic(): number;
   /** Runs `action` once, `ms` from now. @returns cancels it */
   after(ms: number, action: () => void): () => void;
 }
@@ -17,6 +19,10 @@ export class NetworkClock implements Clock {
 
   now(): number {
     return this.#own.now() + this.#offsetMs;
+  }
+
+  monotonic(): number {
+    return this.#own.monotonic();
   }
 
   after(ms: number, action: () => void): () => void {
@@ -41,6 +47,7 @@ const TOLERANCE_MS = 2_000;
 export function systemClock(now: () => number = Date.now): Clock {
   return {
     now,
+    monotonic: () => performance.now(),
     after(ms, action) {
       const timer = setTimeout(action, ms);
       return () => clearTimeout(timer);

@@ -45,6 +45,8 @@ export interface InboxListener {
 /** What another attempt would not change. Anything else is our own trouble. */
 const REFUSED_FOR_GOOD: ReadonlySet<ErrorCode> = new Set(["envelope-refused", "malformed", "too-large"]);
 const ACCEPTANCE_LAG_MS = 3_000;
+/** Envelopes of people who only ask to be buddies are not worth more memory. */
+const MAX_WAITING = 16;
 
 type Header<T extends PayloadHeader["type"]> = Extract<PayloadHeader, { type: T }>;
 
@@ -52,6 +54,8 @@ export class Inbox {
   readonly #parts: Parts;
   /** One after the other, in the order of arrival. */
   #queue: Promise<void> = Promise.resolve();
+  /** Envelopes that wait for their senders to become buddies. */
+  #waiting = 0;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -63,7 +67,12 @@ export class Inbox {
    */
   async receive(from: DeviceAddress, bytes: Uint8Array): Promise<void> {
     // Somebody who has just become a buddy may write before the login server has told us so.
-    if (this.#parts.buddies.isPending(from.userId)) await this.#parts.buddies.decided(from.userId, ACCEPTANCE_LAG_MS);
+    const { buddies } = this.#parts;
+    if (this.#waiting < MAX_WAITING && buddies.isPending(from.userId)) {
+      this.#waiting++;
+      await buddies.decided(from.userId, ACCEPTANCE_LAG_MS);
+      this.#waiting--;
+    }
     const turn = this.#queue.then(() => this.#receive(from, bytes));
     this.#queue = turn.catch(() => {});
     return turn;

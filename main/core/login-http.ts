@@ -50,15 +50,18 @@ export class LoginHttp {
   readonly #origin: string;
   readonly #fetch: typeof fetch;
   readonly #clock: NetworkClock;
+  readonly #abort: AbortSignal;
 
   /**
    * @param origin as parseLoginServer returns it
    * @param clock is set right by the server's
+   * @param abort ends what is under way
    */
-  constructor(origin: string, fetchFunction: typeof fetch, clock: NetworkClock) {
+  constructor(origin: string, fetchFunction: typeof fetch, clock: NetworkClock, abort = new AbortController().signal) {
     this.#origin = origin;
     this.#fetch = fetchFunction;
     this.#clock = clock;
+    this.#abort = abort;
   }
 
   /**
@@ -109,7 +112,7 @@ export class LoginHttp {
     let status: number;
     let text: string;
     try {
-      const signal = AbortSignal.timeout(TIMES.requestTimeoutMs);
+      const signal = AbortSignal.any([AbortSignal.timeout(TIMES.requestTimeoutMs), this.#abort]);
       const response = await this.#fetch(`${this.#origin}${path}`, { ...init, redirect: "manual", signal });
       status = response.status;
       text = await readLimited(response);

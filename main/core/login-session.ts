@@ -41,6 +41,7 @@ export class LoginSession {
   readonly #listener: LoginListener;
   readonly #http: LoginHttp;
   #state: { phase: "stopped" } | { phase: "closed" } | { phase: "open"; socket: Socket } = { phase: "stopped" };
+  readonly #abort = new AbortController();
   #attempt = 0;
   #cancelTimer: () => void = () => {};
   #trouble: KithError | null = null;
@@ -49,9 +50,10 @@ export class LoginSession {
     this.#identity = identity;
     this.#surroundings = surroundings;
     this.#listener = listener;
-    this.#http = new LoginHttp(identity.loginServer, surroundings.fetch, surroundings.clock);
+    this.#http = new LoginHttp(identity.loginServer, surroundings.fetch, surroundings.clock, this.#abort.signal);
   }
 
+  /** Once: a session that was stopped is over. */
   start(): void {
     if (this.#state.phase !== "stopped") return;
     this.#state = { phase: "closed" };
@@ -61,6 +63,7 @@ export class LoginSession {
   stop(): void {
     const before = this.#state;
     this.#state = { phase: "stopped" };
+    this.#abort.abort();
     this.#cancelTimer();
     if (before.phase === "open") before.socket.disconnect();
   }
@@ -139,12 +142,13 @@ export class LoginSession {
   async #connectSocket() {
     try {
       const { loginServer } = this.#identity;
-      return await openChallengedSocket(
-        loginServer,
-        loginSocketOptions(),
-        LOGIN_PUSHES.challenge,
-        TIMES.requestTimeoutMs,
-      );
+      const agent = await this.#surroundings.routes.agentTo(loginServer);
+      const patience = {
+        clock: this.#surroundings.clock,
+        timeoutMs: TIMES.requestTimeoutMs,
+        signal: this.#abort.signal,
+      };
+      return await openChallengedSocket(loginServer, loginSocketOptions(agent), LOGIN_PUSHES.challenge, patience);
     } catch (error) {
       throw error instanceof KithError && error.code !== "timeout" ? error : this.#unreachable(error);
     }

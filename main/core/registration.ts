@@ -61,11 +61,20 @@ export class Registration {
     await this.#announce();
   }
 
-  /** Looks offline from now on: a normal exit. */
-  async signOff(): Promise<void> {
+  /** Looks offline from now on: a normal exit. The supernode that does not answer sees it by the socket. */
+  async signOff(patienceMs: number): Promise<void> {
     const link = this.#link;
     this.homeless();
-    if (link) await link.request("detach", {});
+    if (!link) return;
+    const { clock } = this.#surroundings;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(patienceMs, resolve);
+      const settle = () => {
+        cancel();
+        resolve();
+      };
+      link.request("detach", {}).then(settle, settle);
+    });
   }
 
   #announce(): Promise<void> {

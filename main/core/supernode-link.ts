@@ -2,7 +2,7 @@
 import type { Socket } from "socket.io-client";
 import { requireAttachAnswer, requireProtocolVersion, signAttach } from "../../protocol/attach-proof.ts";
 import { equalBytes } from "../../protocol/bytes.ts";
-import type { SupernodeCertificate } from "../../protocol/certificate.ts";
+import { authority, type SupernodeCertificate } from "../../protocol/certificate.ts";
 import { KithError } from "../../protocol/errors.ts";
 import type { DeviceAddress, InboxId, SupernodeId } from "../../protocol/identifiers.ts";
 import { PROTOCOL_VERSION, TIMES } from "../../protocol/limits.ts";
@@ -11,9 +11,10 @@ import type { UserPresence } from "../../protocol/presence.ts";
 import { type Caller, caller, serve } from "../../protocol/rpc.ts";
 import { Challenge, DELIVERY_METHODS, NODE_METHODS, NODE_PUSHES } from "../../protocol/supernode-api.ts";
 import { type TrustAnchor, trustSupernodeCertificate } from "../../protocol/trust.ts";
-import { openChallengedSocket } from "./challenged-socket.ts";
-import type { RandomBytes } from "./client-options.ts";
+import { openChallengedSocket, type Patience } from "./challenged-socket.ts";
+import type { Surroundings } from "./client-options.ts";
 import type { Log } from "./log.ts";
+import type { Routes } from "./proxy.ts";
 
 export interface SupernodeLink {
   readonly supernodeId: SupernodeId;
@@ -40,6 +41,11 @@ export interface LinkIdentity {
   certificate(): Uint8Array;
 }
 
+export interface LinkSurroundings extends Pick<Surroundings, "random" | "clock" | "log" | "routes"> {
+  /** Ends the attempt. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Attaches to a supernode.
  * @param target from the signed list or the host cache
@@ -50,10 +56,11 @@ export async function openSupernodeLink(
   target: SupernodeCertificate,
   identity: LinkIdentity,
   listener: LinkListener,
-  random: RandomBytes,
-  log: Log,
+  { random, clock, log, routes, signal }: LinkSurroundings,
 ): Promise<SupernodeLink> {
-  const { socket, challenge } = await connect(target);
+  const { socket, challenge } = await connect(target, routes, { clock, signal, timeoutMs: TIMES.attachTimeoutMs });
+  const giveUp = () => socket.disconnect();
+  signal.addEventListener("abort", giveUp);
   try {
     const supernode = requireTarget(target, identity.anchor, challenge);
     const nonce = random(32);
@@ -65,14 +72,14 @@ export async function openSupernodeLink(
     };
     const request = caller(socket, NODE_METHODS);
     listen(socket, listener, log);
-    const startedAt = performance.now();
+    const startedAt = clock.monotonic();
     const { proof, inbox } = await request("attach", {
       protocolVersion: PROTOCOL_VERSION,
       certificate: identity.certificate(),
       nonce,
       proof: signAttach(claim, identity.signSecret),
     });
-    const roundTripMs = performance.now() - startedAt;
+    const roundTripMs = clock.monotonic() - startedAt;
     requireAnswer(claim, proof, supernode.signKey);
     socket.on("disconnect", () => listener.closed());
     if (!socket.connected) throw new KithError("supernode-unreachable");
@@ -80,17 +87,15 @@ export async function openSupernodeLink(
   } catch (error) {
     close(socket);
     throw error;
+  } finally {
+    signal.removeEventListener("abort", giveUp);
   }
 }
 
-async function connect(target: SupernodeCertificate) {
+async function connect(target: SupernodeCertificate, routes: Routes, patience: Patience) {
   try {
-    return await openChallengedSocket(
-      supernodeUrl(target),
-      supernodeSocketOptions(target),
-      Challenge,
-      TIMES.attachTimeoutMs,
-    );
+    const open = await routes.to(`https://${authority(target)}`);
+    return await openChallengedSocket(supernodeUrl(target), supernodeSocketOptions(target, open), Challenge, patience);
   } catch (error) {
     if (error instanceof KithError && error.code !== "timeout") throw error;
     throw new KithError("supernode-unreachable", {}, { cause: error });

@@ -1,4 +1,5 @@
 /** What the network loses, its users do not notice: supernodes and the login server may go at any time. */
+import { createServer } from "node:net";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { HeadlessClient } from "../support/headless-client.ts";
 import { TestNode } from "../support/node-api-client.ts";
@@ -107,3 +108,18 @@ test("with every supernode gone a message waits, and leaves when one is back", a
   await network.add({ dataFolder, port });
   await bob.hears("later then", 60_000);
 }, 90_000);
+
+test("closing does not wait for servers that do not answer", async () => {
+  const silent = createServer(() => undefined);
+  await network.loginServer.close();
+  await new Promise<void>((resolve) => silent.listen(network.loginServer.port, "127.0.0.1", resolve));
+  try {
+    bob = await bob.reopen();
+    await bob.attached();
+    const startedAt = performance.now();
+    await bob.close();
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+  } finally {
+    silent.close();
+  }
+});

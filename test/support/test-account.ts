@@ -17,6 +17,10 @@ export class ManualClock implements Clock {
     return this.#now;
   }
 
+  monotonic(): number {
+    return this.#now;
+  }
+
   after(ms: number, action: () => void): () => void {
     const entry = { at: this.#now + ms, action };
     this.#due.push(entry);
