@@ -177,7 +177,7 @@ export class HeadlessClient {
   }
 
   /** Resolves with what `look` finds, looked for now and after every push. @throws Error that says what was not seen */
-  until<T>(look: () => T | undefined | null | false, what: string, timeoutMs = 10_000): Promise<T> {
+  until<T>(look: () => T | undefined | null | false, what: string, timeoutMs = 60_000): Promise<T> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters.delete(check);

@@ -218,7 +218,7 @@ export class SessionClient {
 
   constructor(url: string) {
     this.socket = io(url, loginSocketOptions());
-    this.call = caller(this.socket, LOGIN_METHODS, 5_000);
+    this.call = caller(this.socket, LOGIN_METHODS, 30_000);
     for (const name of Object.keys(LOGIN_PUSHES) as PushName[]) {
       this.socket.on(name, (value: unknown) => {
         this.#pushes.push({ name, value: LOGIN_PUSHES[name].parse(value) });
@@ -236,7 +236,7 @@ export class SessionClient {
   async pushed<K extends PushName>(
     name: K,
     fits: (value: z.infer<Pushes[K]>) => boolean = () => true,
-    timeoutMs = 5_000,
+    timeoutMs = 30_000,
   ): Promise<z.infer<Pushes[K]>> {
     const deadline = Date.now() + timeoutMs;
     for (;;) {
@@ -269,7 +269,7 @@ export class SessionClient {
   }
 
   /** Resolves when the server has closed the socket. */
-  async closed(timeoutMs = 5_000): Promise<void> {
+  async closed(timeoutMs = 30_000): Promise<void> {
     if (!this.socket.connected && !this.socket.active) return;
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`still connected after ${timeoutMs} ms`)), timeoutMs);

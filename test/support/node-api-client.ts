@@ -148,7 +148,7 @@ export class TestNode {
     return inShort(this.pushed.findLast((presence) => presence.userId === userId));
   }
 
-  async sees(userId: UserId, state: string, withinMs = 5_000): Promise<void> {
+  async sees(userId: UserId, state: string, withinMs = 30_000): Promise<void> {
     await until(
       () => this.lastPushed(userId) === state,
       withinMs,

@@ -3,7 +3,7 @@ const STEP_MS = 5;
 /** Waits for something to become true. @throws Error that says what was waited for */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  withinMs = 5_000,
+  withinMs = 30_000,
   what: () => string = () => condition.toString(),
 ): Promise<void> {
   const deadline = performance.now() + withinMs;
