@@ -146,12 +146,14 @@ class TcpStreams {
   }
 }
 
+const NOTHING = Buffer.alloc(0);
+
 class TcpPipe implements LoadPipe {
   onMessage: MessageHandler = () => {};
   readonly fd: number;
   static readonly #chunk = Buffer.alloc(CHUNK_BYTES);
   readonly #aligned = Buffer.alloc(2_048);
-  #partial: Buffer = Buffer.alloc(0);
+  #partial: Buffer = NOTHING;
 
   constructor(fd: number) {
     this.fd = fd;
@@ -179,6 +181,6 @@ class TcpPipe implements LoadPipe {
       this.onMessage(bytes, offset, offset + (isChannelData ? 4 + body : whole));
       offset += whole;
     }
-    this.#partial = Buffer.from(bytes.subarray(offset));
+    this.#partial = offset === bytes.length ? NOTHING : Buffer.from(bytes.subarray(offset));
   }
 }
