@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { MediaSignal } from "../../protocol/call-signal.ts";
 import { UserId } from "../../protocol/identifiers.ts";
 import type { CallView, IpcPush } from "../../protocol/ipc-schema.ts";
@@ -14,6 +14,7 @@ let network: TestNetwork;
 let alice: HeadlessClient;
 let bob: HeadlessClient;
 const others: HeadlessClient[] = [];
+let round = 0;
 
 /** Two buddies, ready to call. */
 async function pair(options: HeadlessOptions = {}): Promise<void> {
@@ -22,21 +23,27 @@ async function pair(options: HeadlessOptions = {}): Promise<void> {
   await alice.befriend(bob);
 }
 
-async function signedUp(handle: string, options: HeadlessOptions = {}): Promise<HeadlessClient> {
-  const client = await HeadlessClient.signedUp(network.loginServer.url, handle, options);
+/** Each test has people of its own, in the same network. */
+const named = (name: string) => `${name}-${round}`;
+
+async function signedUp(name: string, options: HeadlessOptions = {}): Promise<HeadlessClient> {
+  const client = await HeadlessClient.signedUp(network.loginServer.url, named(name), options);
   others.push(client);
   return client;
 }
 
-beforeEach(async () => {
+beforeAll(async () => {
   network = await TestNetwork.start(2);
+});
+afterAll(() => network.close());
+beforeEach(() => {
+  round++;
 });
 afterEach(async () => {
   for (const client of others.splice(0)) await client.close();
-  await network.close();
 });
 
-const dial = () => alice.methods.dial({ peer: alice.idOf("bob") });
+const dial = () => alice.methods.dial({ peer: alice.idOf(named("bob")) });
 const reasonAt = async (client: HeadlessClient): Promise<string> => (await client.inCall("ended")).reason;
 const callLine = (client: HeadlessClient) => client.line(({ kind }) => kind === "call", "call line");
 const opened = (client: HeadlessClient) => client.count("openMedia") - client.count("closeMedia");
@@ -57,8 +64,8 @@ describe("a call that is not taken", () => {
     expect(await reasonAt(alice)).toBe("peer-declined");
     expect(await reasonAt(bob)).toBe("declined");
     expect(alice.count("openMedia") + bob.count("openMedia")).toBe(0);
-    await bob.until(() => bob.buddy("alice")?.lastActivityAt, "a line");
-    expect(bob.buddy("alice")?.unread).toBe(0);
+    await bob.until(() => bob.buddy(named("alice"))?.lastActivityAt, "a line");
+    expect(bob.buddy(named("alice"))?.unread).toBe(0);
   });
 
   test("rings out: no answer at the caller's, a missed call at the callee's", async () => {
@@ -67,7 +74,7 @@ describe("a call that is not taken", () => {
     expect(await reasonAt(alice)).toBe("no-answer");
     expect(await reasonAt(bob)).toBe("no-answer");
     expect(await callLine(bob)).toMatchObject({ mine: false, durationMs: null });
-    await bob.until(() => bob.buddy("alice")?.unread === 1, "missed call unread");
+    await bob.until(() => bob.buddy(named("alice"))?.unread === 1, "missed call unread");
   });
 
   test("is given up by the caller: the ringing stops, a missed call is left", async () => {
@@ -76,13 +83,13 @@ describe("a call that is not taken", () => {
     await bob.inCall("incoming");
     await alice.methods.hangUp({});
     expect(await reasonAt(bob)).toBe("gave-up");
-    await bob.until(() => bob.buddy("alice")?.unread === 1, "missed call unread");
+    await bob.until(() => bob.buddy(named("alice"))?.unread === 1, "missed call unread");
   });
 
   test("reaches nobody: said at once", async () => {
     await pair();
     await bob.close();
-    await alice.sees("bob", "offline");
+    await alice.sees(named("bob"), "offline");
     await dial();
     expect(await reasonAt(alice)).toBe("unreachable");
     expect(await callLine(alice)).toMatchObject({ mine: true, reason: "unreachable" });
@@ -93,11 +100,13 @@ describe("a call that is not taken", () => {
     await talking();
     const carol = await signedUp("carol");
     await carol.befriend(bob);
-    await carol.methods.dial({ peer: carol.idOf("bob") });
+    await carol.methods.dial({ peer: carol.idOf(named("bob")) });
     expect(await reasonAt(carol)).toBe("peer-busy");
-    await bob.until(() => bob.buddy("carol")?.unread === 1, "missed call unread");
+    await bob.until(() => bob.buddy(named("carol"))?.unread === 1, "missed call unread");
     expect(bob.call.phase).toBe("active");
-    await expect(alice.methods.dial({ peer: alice.idOf("bob") })).rejects.toMatchObject({ code: "call-in-progress" });
+    await expect(alice.methods.dial({ peer: alice.idOf(named("bob")) })).rejects.toMatchObject({
+      code: "call-in-progress",
+    });
   });
 });
 
@@ -122,7 +131,7 @@ describe("a call that is taken", () => {
 
   test("connects when both call each other at the same moment, without anybody pressing Accept", async () => {
     await pair();
-    await Promise.all([dial(), bob.methods.dial({ peer: bob.idOf("alice") })]);
+    await Promise.all([dial(), bob.methods.dial({ peer: bob.idOf(named("alice")) })]);
     const [a, b] = await Promise.all([alice.inCall("active"), bob.inCall("active")]);
     expect(a.callId).toBe(b.callId);
     const offers = [alice, bob]
@@ -199,20 +208,20 @@ test("a callee that is killed in mid-call is told of as vanished, once its sound
   await carol.close();
   const child = await ClientProcess.start(built.script, folder, network.loginServer.url);
   try {
-    await alice.seesOnline("carol");
+    await alice.seesOnline(named("carol"));
     const rung = new Promise<IpcPush<"call">>((resolve) => {
       child.onPush("call", (call) => call.phase === "incoming" && resolve(call));
     });
     const connecting = new Promise<string>((resolve) => {
       child.onPush("openMedia", ({ callId }) => resolve(callId));
     });
-    await alice.methods.dial({ peer: alice.idOf("carol") });
+    await alice.methods.dial({ peer: alice.idOf(named("carol")) });
     await rung;
     await child.invoke("acceptCall", {});
     await connecting;
     const { callId } = await alice.inCall("active");
     await child.kill();
-    await alice.sees("carol", "offline");
+    await alice.sees(named("carol"), "offline");
     // The window hears nothing any more; the directory has said why.
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect(alice.call.phase).toBe("active");
@@ -231,7 +240,7 @@ test("a device of the callee that comes online while it rings, rings too", async
   others.push(phone);
   await dial();
   await bob.inCall("incoming");
-  await phone.signIn("bob");
+  await phone.signIn(named("bob"));
   await phone.inCall("incoming");
   await phone.methods.declineCall({});
   expect(await reasonAt(alice)).toBe("peer-declined");

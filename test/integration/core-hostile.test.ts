@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { createServer, type Server } from "node:net";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { appSignatures } from "../../main/core/account-keys.ts";
 import { newMessageId } from "../../main/core/randomness.ts";
 import { toHex } from "../../protocol/bytes.ts";
@@ -23,24 +23,31 @@ import { random } from "../support/test-account.ts";
 import { TestNetwork } from "../support/test-network.ts";
 
 let network: TestNetwork;
+let round = 0;
 const clients: HeadlessClient[] = [];
 const traps: Server[] = [];
 
-beforeEach(async () => {
+beforeAll(async () => {
   network = await TestNetwork.start(2);
 });
+afterAll(() => network.close());
 
+beforeEach(() => {
+  round++;
+});
 afterEach(async () => {
   for (const client of clients.splice(0)) await client.close();
   for (const trap of traps.splice(0)) trap.close();
-  await network.close();
 });
 
+/** Each test has people of its own, in the same network. */
+const named = (name: string) => `${name}-${round}`;
+
 async function signedUp(
-  handle: string,
+  name: string,
   options: Parameters<typeof HeadlessClient.open>[1] = {},
 ): Promise<HeadlessClient> {
-  const client = await HeadlessClient.signedUp(network.loginServer.url, handle, options);
+  const client = await HeadlessClient.signedUp(network.loginServer.url, named(name), options);
   clients.push(client);
   return client;
 }
@@ -116,7 +123,7 @@ describe("a supernode", () => {
     const list = more.map((value) => network.authority.supernodeCertificate(value));
     const alice = await HeadlessClient.open(network.loginServer.url, { fetch: fetchWithMore(list) });
     clients.push(alice);
-    await alice.signUp("alice");
+    await alice.signUp(named("alice"));
     await alice.attached(25_000);
     const { handle } = alice.me;
     for (const { heard } of [nonsense, silent]) expect(heard().includes(handle)).toBe(false);
@@ -126,7 +133,7 @@ describe("a supernode", () => {
     const impostor = network.authority.supernodeCertificate(certificate(network.at(0).port));
     const alice = await HeadlessClient.open(network.loginServer.url, { fetch: fetchWithMore([impostor], true) });
     clients.push(alice);
-    await alice.signUp("alice");
+    await alice.signUp(named("alice"));
     await alice.until(() => alice.me.notices.some(({ code }) => code === "supernode-untrusted"), "untrusted");
     expect(alice.me.attached).toBe(false);
   });
@@ -173,10 +180,10 @@ describe("an envelope", () => {
       expect(await stranger.call("send", { home, inbox, envelope })).toEqual({ delivered: true });
     }
     const pushes = bob.count("line") + bob.count("call");
-    await alice.say("bob", "real");
+    await alice.say(named("bob"), "real");
     await bob.hears("real");
     expect(bob.count("line") + bob.count("call")).toBe(pushes + 1);
-    expect(await bob.texts("alice")).toEqual(["real"]);
+    expect(await bob.texts(named("alice"))).toEqual(["real"]);
     stranger.socket.disconnect();
   });
 });
@@ -187,11 +194,11 @@ describe("what a window or a buddy sends too much of", () => {
     const bob = await signedUp("bob");
     await alice.befriend(bob);
     const tooLong = expect.objectContaining({ code: "message-too-long" });
-    await expect(alice.say("bob", "x".repeat(1_000_000))).rejects.toEqual(tooLong);
-    await expect(alice.say("bob", "x".repeat(LIMITS.maxMessageLength + 1))).rejects.toEqual(tooLong);
+    await expect(alice.say(named("bob"), "x".repeat(1_000_000))).rejects.toEqual(tooLong);
+    await expect(alice.say(named("bob"), "x".repeat(LIMITS.maxMessageLength + 1))).rejects.toEqual(tooLong);
     // Within the limit as it is counted, but each takes six bytes on the way.
-    await expect(alice.say("bob", "\u0001".repeat(LIMITS.maxMessageLength))).rejects.toEqual(tooLong);
-    await expect(alice.say("bob", " \n ")).rejects.toEqual(expect.objectContaining({ code: "message-empty" }));
+    await expect(alice.say(named("bob"), "\u0001".repeat(LIMITS.maxMessageLength))).rejects.toEqual(tooLong);
+    await expect(alice.say(named("bob"), " \n ")).rejects.toEqual(expect.objectContaining({ code: "message-empty" }));
 
     const longest = [
       "x".repeat(LIMITS.maxMessageLength),
@@ -199,7 +206,7 @@ describe("what a window or a buddy sends too much of", () => {
       "語".repeat(12_000),
     ];
     for (const text of longest) {
-      await alice.say("bob", text);
+      await alice.say(named("bob"), text);
       await bob.hears(text);
     }
   });
@@ -208,7 +215,7 @@ describe("what a window or a buddy sends too much of", () => {
     const alice = await signedUp("alice");
     const bob = await signedUp("bob");
     await alice.befriend(bob);
-    const peer = alice.idOf("bob");
+    const peer = alice.idOf(named("bob"));
     const ogg = new Uint8Array(randomBytes(150_000));
     await expect(alice.methods.sendVoice({ peer, ogg, durationMs: 9_000 })).rejects.toEqual(
       expect.objectContaining({ code: "malformed" }),
@@ -229,31 +236,31 @@ describe("what a window or a buddy sends too much of", () => {
   test("somebody who is no buddy can neither be written to nor called", async () => {
     const alice = await signedUp("alice");
     const bob = await signedUp("bob");
-    await alice.methods.requestBuddy({ handle: "bob", greeting: "Hello" });
+    await alice.methods.requestBuddy({ handle: named("bob"), greeting: "Hello" });
     const notABuddy = expect.objectContaining({ code: "not-a-buddy" });
-    await bob.until(() => bob.buddy("alice")?.relation === "asks-me", "asked");
-    await expect(alice.say("bob", "already?")).rejects.toEqual(notABuddy);
-    await expect(alice.methods.dial({ peer: alice.idOf("bob") })).rejects.toEqual(notABuddy);
-    await bob.methods.declineBuddy({ userId: bob.idOf("alice") });
-    await alice.until(() => alice.buddy("bob") === undefined, "declined");
+    await bob.until(() => bob.buddy(named("alice"))?.relation === "asks-me", "asked");
+    await expect(alice.say(named("bob"), "already?")).rejects.toEqual(notABuddy);
+    await expect(alice.methods.dial({ peer: alice.idOf(named("bob")) })).rejects.toEqual(notABuddy);
+    await bob.methods.declineBuddy({ userId: bob.idOf(named("alice")) });
+    await alice.until(() => alice.buddy(named("bob")) === undefined, "declined");
   });
 
   test("somebody who was removed is no longer heard", async () => {
     const alice = await signedUp("alice");
     const bob = await signedUp("bob");
     await alice.befriend(bob);
-    await alice.say("bob", "before");
+    await alice.say(named("bob"), "before");
     await bob.hears("before");
     const peer = bob.me.userId;
     await alice.methods.removeBuddy({ userId: peer });
     await Promise.all([
-      alice.until(() => alice.buddy("bob") === undefined, "removed"),
-      bob.until(() => bob.buddy("alice") === undefined, "removed"),
+      alice.until(() => alice.buddy(named("bob")) === undefined, "removed"),
+      bob.until(() => bob.buddy(named("alice")) === undefined, "removed"),
     ]);
     await expect(alice.methods.sendMessage({ peer, text: "after" })).rejects.toMatchObject({ code: "not-a-buddy" });
     // Once they are buddies again they are heard again, with the same keys.
     await alice.befriend(bob);
-    await alice.say("bob", "again");
+    await alice.say(named("bob"), "again");
     await bob.hears("again");
   });
 });

@@ -43,6 +43,8 @@ export class ClientProcess {
   static async start(script: string, folder: string, loginServer: string): Promise<ClientProcess> {
     const child = fork(script, [folder, loginServer], {
       serialization: "advanced",
+      // Not the test runner's own.
+      execArgv: [],
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     const started = new ClientProcess(child);
