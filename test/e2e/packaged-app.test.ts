@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { listPackage } from "@electron/asar";
@@ -54,6 +54,10 @@ describe.runIf(process.platform === "linux")("the packaged app", () => {
       new Set(["libsql", "@libsql/linux-x64-gnu", "@neon-rs/load", "detect-libc"]),
     );
     expect((await stat(join(unpacked, "resources", "app.asar"))).size).toBeLessThan(5_000_000);
+  });
+
+  it("comes with its licence", async () => {
+    expect(await readFile(join(unpacked, "LICENSE"), "utf8")).toBe(await readFile(join(root, "LICENSE"), "utf8"));
   });
 
   it("as it is released, shows the sign-in screen and heeds no debugging switches of Node", async () => {
