@@ -247,6 +247,24 @@ test("a device of the callee that comes online while it rings, rings too", async
   expect(await reasonAt(bob)).toBe("declined-elsewhere");
 });
 
+test("a computer whose clock is three minutes slow, or fast, can call and be called", async () => {
+  bob = await signedUp("bob");
+  for (const [name, lagMs] of [
+    ["alice", 180_000],
+    ["carol", -180_000],
+  ] as const) {
+    alice = await signedUp(name, { now: () => Date.now() - lagMs });
+    await alice.befriend(bob);
+    await talking();
+    await bob.methods.hangUp({});
+    await alice.inCall("ended");
+    await bob.methods.dial({ peer: alice.me.userId });
+    await alice.inCall("incoming");
+    await alice.methods.declineCall({});
+    expect(await reasonAt(bob)).toBe("peer-declined");
+  }
+});
+
 test("closing the app in a call tells the peer", async () => {
   await pair();
   await talking();
