@@ -8,7 +8,7 @@ import type { MemberItem } from "../../protocol/gossip-item.ts";
 import { type GossipMessage, MAX_ITEMS_BYTES } from "../../protocol/gossip-message.ts";
 import type { Hello } from "../../protocol/gossip-packet.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
-import { type Signed, statement } from "../../protocol/signed.ts";
+import type { Signed } from "../../protocol/signed.ts";
 import { Agenda } from "./agenda.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";

@@ -10,7 +10,7 @@ import { run, tryRun } from "./system.ts";
 
 export type Side = "alice" | "bob";
 type PublicHost = "login" | "sn1" | "sn2" | "proxy";
-export type Host = Side | PublicHost;
+type Host = Side | PublicHost;
 
 export const PUBLIC: Readonly<Record<PublicHost, string>> = {
   login: "203.0.113.10",
