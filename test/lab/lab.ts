@@ -10,7 +10,6 @@ import { run, tryRun } from "./system.ts";
 
 export type Side = "alice" | "bob";
 type PublicHost = "login" | "sn1" | "sn2" | "proxy";
-type Host = Side | PublicHost;
 
 export const PUBLIC: Readonly<Record<PublicHost, string>> = {
   login: "203.0.113.10",
