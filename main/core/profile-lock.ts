@@ -15,6 +15,7 @@ export function lockProfile(folder: string): () => void {
     const database = new Database(path, { timeout: 500 });
     database.exec("BEGIN EXCLUSIVE");
     return () => {
+      if (!database.open) return;
       database.exec("ROLLBACK");
       database.close();
     };

@@ -204,3 +204,24 @@ test("a message that the recipient has no room for is kept by its sender until t
     await pair.remove();
   }
 });
+
+test("what comes before the news that its sender has become a buddy waits for that news, and no longer than needed", async () => {
+  const pair = new Pair([]);
+  const { alice, bob } = pair;
+  try {
+    bob.account.disbelieve(alice.account);
+    let accept = () => {};
+    bob.acceptance = new Promise((resolve) => {
+      accept = resolve;
+    });
+    await alice.say("hello, buddy");
+    await new Promise(setImmediate);
+    expect(await bob.texts(false)).toEqual([]);
+    bob.account.believe(alice.account);
+    accept();
+    await pair.quiet();
+    expect(await bob.texts(false)).toEqual(["hello, buddy"]);
+  } finally {
+    await pair.remove();
+  }
+});

@@ -26,6 +26,8 @@ export class MessageSide {
   readonly messages: Messages;
   readonly shown: LineView[] = [];
   readonly callSignals: CallSignal[] = [];
+  /** Set while the peer has asked to be a buddy: resolves once that is answered. */
+  acceptance: Promise<void> | null = null;
   readonly #background = new Background(silentLog);
   readonly #clock: ManualClock;
   readonly #peer: TestAccount;
@@ -69,8 +71,8 @@ export class MessageSide {
       keys: account.keys,
       buddies: {
         trusted: () => buddy,
-        isPending: () => false,
-        decided: async () => {},
+        isPending: () => this.acceptance !== null,
+        decided: async () => this.acceptance ?? undefined,
         setProfileKey: async () => true,
       },
       envelopes: account.envelopes,

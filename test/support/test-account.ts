@@ -62,6 +62,11 @@ export class TestAccount {
     return { signKey: this.keys.sign.publicKey, boxKey: this.keys.box.publicKey };
   }
 
+  /** They are no buddies, or not yet. */
+  disbelieve(other: TestAccount): void {
+    this.#believed.delete(other.address.userId);
+  }
+
   /** Pins the other's keys, as becoming buddies does. */
   believe(other: TestAccount, keys: PublicKeys = other.publicKeys): void {
     this.#believed.set(other.address.userId, keys);

@@ -1,6 +1,6 @@
 /** A profile's database on a folder of its own, for tests of what is kept there. */
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDatabase } from "../../main/core/database.ts";
@@ -15,10 +15,9 @@ export interface TestProfile {
   remove(): Promise<void>;
 }
 
-export function testProfile(
-  folder = mkdtempSync(join(tmpdir(), "kith-profile-")),
-  key: Uint8Array = new Uint8Array(randomBytes(32)),
-): TestProfile {
+const newFolder = () => mkdtempSync(join(tmpdir(), "kith-profile-"));
+
+export function testProfile(folder = newFolder(), key: Uint8Array = new Uint8Array(randomBytes(32))): TestProfile {
   const db = openDatabase(folder, key);
   return {
     folder,
@@ -26,7 +25,11 @@ export function testProfile(
     db,
     reopened: async () => {
       await db.destroy();
-      return testProfile(folder, key);
+      // A copy: libsql lets go of a file only once the closed database has been collected, and no restart waits for that.
+      const next = newFolder();
+      cpSync(folder, next, { recursive: true, filter: (file) => !file.endsWith("-shm") });
+      rmSync(folder, { recursive: true, force: true });
+      return testProfile(next, key);
     },
     remove: async () => {
       await db.destroy();
