@@ -80,7 +80,9 @@ export class CallSession {
   }
 
   mediaSignals(callId: CallId, signals: readonly MediaSignal[]): void {
-    this.#ownSignals.add(callId, signals);
+    // Dropped now and not when the batch is due: by then the call may have been accepted.
+    const ours = isLive(this.#state) && this.#state.callId === callId;
+    if (ours && this.mayUseMicrophone) this.#ownSignals.add(callId, signals);
   }
 
   /** We are attached elsewhere than before. */
