@@ -1,10 +1,8 @@
-import { ListBox, ListLayout, type Selection, Virtualizer } from "react-aria-components";
+import { ListBox, type Selection } from "react-aria-components";
 import { useShallow } from "zustand/shallow";
 import { useAppState, useKith } from "../app/kith.tsx";
 import { useText } from "../texts/use-text.ts";
 import { BuddyRow } from "./buddy-row.tsx";
-
-const LAYOUT = { rowHeight: 60, padding: 6, gap: 2 };
 
 export function BuddyList() {
   const text = useText();
@@ -19,19 +17,17 @@ export function BuddyList() {
   }
 
   return (
-    <Virtualizer layout={ListLayout} layoutOptions={LAYOUT}>
-      <ListBox
-        className="buddy-list"
-        aria-label={text("buddies.list")}
-        items={buddies}
-        selectionMode="single"
-        disallowEmptySelection
-        selectedKeys={selected === null ? [] : [selected]}
-        onSelectionChange={select}
-        renderEmptyState={() => <p className="buddy-list-empty">{text("buddies.none")}</p>}
-      >
-        {(buddy) => <BuddyRow buddy={buddy} />}
-      </ListBox>
-    </Virtualizer>
+    <ListBox
+      className="buddy-list"
+      aria-label={text("buddies.list")}
+      items={buddies}
+      selectionMode="single"
+      disallowEmptySelection
+      selectedKeys={selected === null ? [] : [selected]}
+      onSelectionChange={select}
+      renderEmptyState={() => <p className="buddy-list-empty">{text("buddies.none")}</p>}
+    >
+      {(buddy) => <BuddyRow buddy={buddy} />}
+    </ListBox>
   );
 }
