@@ -20,6 +20,8 @@ export default defineConfig({
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
           testTimeout: 90_000,
+          // Whatever needs it is named at the end: see scripts/second-chances.ts.
+          retry: 1,
           hookTimeout: 90_000,
           sequence: { groupOrder: 1 },
         },
@@ -31,6 +33,7 @@ export default defineConfig({
           globalSetup: ["test/support/electron-setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          retry: 1,
           // Two real apps with sound at a time are what two cores carry.
           fileParallelism: false,
           sequence: { groupOrder: 2 },

@@ -13,8 +13,9 @@ const lifetime = new Lifetime();
 lifetime.endOnSignals();
 try {
   await rm(reportFile, { force: true });
-  const args = [vitest, "run", "--root", root, "--reporter=default", "--reporter=json", `--outputFile=${reportFile}`];
-  args.push(...process.argv.slice(2));
+  const reporters = ["default", join(root, "scripts", "second-chances.ts"), "json"];
+  const args = [vitest, "run", "--root", root, ...reporters.map((reporter) => `--reporter=${reporter}`)];
+  args.push(`--outputFile=${reportFile}`, ...process.argv.slice(2));
   const tests = await startProgram("vitest", process.execPath, args, process.env, "inherit");
   lifetime.atEnd(() => tests.end());
   const how = await tests.ended;
