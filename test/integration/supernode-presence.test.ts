@@ -57,7 +57,7 @@ describe("presence", () => {
 
     const before = Date.now();
     await bob.call("detach", {});
-    await alice.sees(bob.userId, "gone", 2_000);
+    await alice.sees(bob.userId, "gone", 5_000);
     expect(alice.pushed.at(-1)?.devices[0]?.lastSeenAt).toBeGreaterThanOrEqual(before);
 
     await online(2, device);
@@ -157,14 +157,14 @@ describe("presence", () => {
     expect(presences.map(inShort)).toEqual(["online"]);
 
     victim.kill("SIGKILL");
-    await alice.sees(bob.userId, "unknown", 2_000);
+    await alice.sees(bob.userId, "unknown", 5_000);
     await online(1, device);
-    await alice.sees(bob.userId, "online", 2_000);
+    await alice.sees(bob.userId, "online", 5_000);
   });
 
   it("is unknown when the home falls silent, and online again when it goes on", async () => {
     // Others reach the home through a line that can stall; its own node does not.
-    const times = { pingIntervalMs: 500, pingTimeoutMs: 2_000 };
+    const times = { pingIntervalMs: 500, pingTimeoutMs: 4_000 };
     const home = await network.add({ host: "127.0.0.2", times });
     const line = await startStallingProxy("127.0.0.2", "127.0.0.1", home.port);
     cleanUps.push(() => void line.close());
@@ -172,11 +172,13 @@ describe("presence", () => {
     const alice = await online(0);
     const bob = await TestNode.online({ ...home.certificate, host: "127.0.0.1" }, network.authority.device());
     cleanUps.push(() => bob.close());
-    expect((await watch(alice, bob)).presences.map(inShort)).toEqual(["online"]);
+    // The first link through the line may take a slow machine longer than the answer waits; then it is pushed.
+    const [first] = (await watch(alice, bob)).presences;
+    if (inShort(first) !== "online") await alice.sees(bob.userId, "online");
     line.stall();
-    await alice.sees(bob.userId, "unknown", 10_000);
+    await alice.sees(bob.userId, "unknown");
     line.resume();
-    await alice.sees(bob.userId, "online", 10_000);
+    await alice.sees(bob.userId, "online");
   });
 
   it("comes for a thousand users in answers that fit a frame", async () => {
