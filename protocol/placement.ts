@@ -43,7 +43,8 @@ function weight(user: readonly [number, number], member: readonly [number, numbe
   return (high >>> 0) * 2 ** 21 + (low >>> 11);
 }
 
-function mix(word: number): number {
+/** A bijection of 32-bit words (signed in, signed out) that leaves no trace of their order: MurmurHash3's finaliser. */
+export function mix(word: number): number {
   let value = word | 0;
   value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
   value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);

@@ -1,6 +1,8 @@
 /** All other supernodes that this one knows, with the round of probes and the digest that follow from it. */
+
 import { DIGEST_BUCKETS } from "../../protocol/gossip-message.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
+import { mix } from "../../protocol/placement.ts";
 import type { Peer, PeerStatus } from "./peer.ts";
 
 export class MemberTable {
@@ -140,12 +142,4 @@ export function prefixOf(id: SupernodeId): number {
 function hashOf(id: SupernodeId, incarnation: number): number {
   const high = Math.floor(incarnation / 2 ** 32);
   return mix(prefixOf(id) ^ mix((incarnation >>> 0) ^ mix(high + 1)));
-}
-
-/** The finaliser of MurmurHash3 (Appleby, public domain). */
-function mix(word: number): number {
-  let value = word | 0;
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
-  return value ^ (value >>> 16);
 }

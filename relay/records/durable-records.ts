@@ -9,11 +9,12 @@ import type { Lease } from "../../protocol/lease.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import type { GoneNotice, LeaseRecord, PutResult, RecordStore } from "../record-store.ts";
 import { PackedLease } from "./packed-lease.ts";
-import { type IndexSecret, PackedRecords, type RecordView } from "./packed-records.ts";
+import { type IndexSecret, PackedRecords, type RecordView, WALK_START, type WalkCursor } from "./packed-records.ts";
 import { type Damage, loadRecordFiles, RecordLog, writeSnapshot } from "./record-files.ts";
 import { encodeFrame } from "./record-frame.ts";
 import type { Sighting } from "./sighting.ts";
 
+const FRAMES_PER_BATCH = 1_000;
 const FLUSH_MS = 250;
 /** To the disk itself: a power cut loses at most this much of the log. */
 const SYNC_EVERY_FLUSHES = 20;
@@ -66,7 +67,7 @@ export class DurableRecords implements RecordStore {
   static async open(options: DurableRecordsOptions): Promise<DurableRecords> {
     const records = new PackedRecords(options.indexSecret);
     const loaded = await loadRecordFiles(options.folder, options.networkId, (lease, sighting) => {
-      const result = records.adopt(lease, sighting, options.now());
+      const result = records.restore(lease, sighting, options.now());
       if (result === "known" && sighting.gone) records.markGone(goneNotice(lease, sighting), options.now());
     });
     const store = new DurableRecords(options, records, loaded);
@@ -88,10 +89,6 @@ export class DurableRecords implements RecordStore {
     return this.#records.allocatedBytes;
   }
 
-  get slabCount(): number {
-    return this.#records.slabCount;
-  }
-
   put(lease: Signed<Lease>, now: number): PutResult {
     const result = this.#records.put(lease, now);
     if (result === "stored") this.#write(lease.value.userId, lease.value.deviceId, now);
@@ -100,7 +97,7 @@ export class DurableRecords implements RecordStore {
 
   /** As PackedRecords.adopt. */
   adopt(lease: Signed<Lease>, claim: Sighting, now: number): PutResult {
-    const result = this.#records.adopt(lease.bytes, claim, now);
+    const result = this.#records.adopt(lease, claim, now);
     if (result === "stored") this.#write(lease.value.userId, lease.value.deviceId, now);
     return result;
   }
@@ -132,8 +129,13 @@ export class DurableRecords implements RecordStore {
     return this.#records.userIds();
   }
 
-  visitSlab(slab: number, now: number, visit: (view: RecordView) => void): void {
-    this.#records.visitSlab(slab, now, visit);
+  /** As PackedRecords.walk. */
+  walk(cursor: WalkCursor, max: number, now: number, visit: (view: RecordView) => void): WalkCursor | null {
+    return this.#records.walk(cursor, max, now, visit);
+  }
+
+  sequenceOf(userId: UserId, deviceId: DeviceId): number | null {
+    return this.#records.sequenceOf(userId, deviceId);
   }
 
   /** Hands the log to the operating system, from where it survives the end of this process. */
@@ -202,11 +204,11 @@ export class DurableRecords implements RecordStore {
     this.#logBytes = 0;
   }
 
-  /** Slab by slab, so that nothing else waits longer than one slab takes. */
+  /** A thousand records at a time, so that nothing else waits longer than these take. */
   *#frames(): Generator<Uint8Array[]> {
-    for (let slab = 0; slab < this.#records.slabCount; slab++) {
+    for (let cursor: WalkCursor | null = WALK_START; cursor; ) {
       const frames: Uint8Array[] = [];
-      this.#records.visitSlab(slab, this.#options.now(), (view) => {
+      cursor = this.#records.walk(cursor, FRAMES_PER_BATCH, this.#options.now(), (view) => {
         frames.push(encodeFrame(view.record().lease.bytes, view.sighting));
       });
       yield frames;

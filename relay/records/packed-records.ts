@@ -12,13 +12,21 @@ import { PackedLease } from "./packed-lease.ts";
 import * as layout from "./record-layout.ts";
 import { firstSighting, forgottenAt, plausibleSighting, type Sighting } from "./sighting.ts";
 import { type Cell, SlabArena } from "./slab-arena.ts";
-import { UserIndex } from "./user-index.ts";
+import { DEFAULT_SEGMENT_BITS, UserIndex } from "./user-index.ts";
 
 /** Two random 32-bit words: without them nobody can aim user IDs at one place of the index. */
 export type IndexSecret = readonly [number, number];
 
 /** What `expire` sweeps in one call: some 60,000 records, in milliseconds. */
 const EXPIRE_SLABS = 32;
+
+/** Where a walk goes on. */
+export interface WalkCursor {
+  readonly slab: number;
+  readonly cell: number;
+}
+
+export const WALK_START: WalkCursor = { slab: 0, cell: 0 };
 
 /** One record during a walk, good until the visit returns. */
 export interface RecordView {
@@ -34,6 +42,7 @@ export class PackedRecords implements RecordStore {
   #arena = new SlabArena();
   #index: UserIndex;
   readonly #secret: IndexSecret;
+  readonly #segmentBits: number;
   readonly #wantedHash: layout.MutableHash = { place: 0, tag: 0 };
   readonly #cellHash: layout.MutableHash = { place: 0, tag: 0 };
   readonly #wantedUser = Buffer.alloc(USER_ID_BYTES);
@@ -41,8 +50,10 @@ export class PackedRecords implements RecordStore {
   #prefix: Buffer | null = null;
   #expirySlab = 0;
 
-  constructor(secret: IndexSecret) {
+  /** @param segmentBits of the index: fewer for a store that stays small */
+  constructor(secret: IndexSecret, segmentBits: number = DEFAULT_SEGMENT_BITS) {
     this.#secret = secret;
+    this.#segmentBits = segmentBits;
     this.#index = this.#emptyIndex();
   }
 
@@ -55,21 +66,20 @@ export class PackedRecords implements RecordStore {
     return this.#arena.allocatedBytes + this.#index.allocatedBytes;
   }
 
-  /** Slabs to walk, some 2,000 records each. */
-  get slabCount(): number {
-    return this.#arena.slabCount;
-  }
-
   put(lease: Signed<Lease>, now: number): PutResult {
-    return this.adopt(lease.bytes, firstSighting(lease.value), now);
+    return this.adopt(lease, firstSighting(lease.value), now);
   }
 
   /**
-   * Puts a lease with what somebody else says of it: another holder, or the disk. A lease that is here
-   * already keeps its own sighting: only its home may change that.
-   * @param lease as it was signed; its signature was checked
+   * Puts a lease, checked, with what another holder says of it. A lease that is here already keeps its
+   * own sighting: only its home may change that.
    */
-  adopt(lease: Uint8Array, claim: Sighting, now: number): PutResult {
+  adopt(lease: Signed<Lease>, claim: Sighting, now: number): PutResult {
+    return this.restore(lease.bytes, claim, now);
+  }
+
+  /** As `adopt`, for a lease that was checked in an earlier life. */
+  restore(lease: Uint8Array, claim: Sighting, now: number): PutResult {
     this.#requirePrefix(lease);
     const times = layout.timesIn(lease);
     const sighting = plausibleSighting(times, claim, now);
@@ -110,6 +120,12 @@ export class PackedRecords implements RecordStore {
     return cell !== null && this.#forgottenAt(cell) > now ? this.#record(cell) : null;
   }
 
+  /** Of the lease of one device; null if there is none. */
+  sequenceOf(userId: UserId, deviceId: DeviceId): number | null {
+    const cell = this.#cellOf(userId, deviceId);
+    return cell === null ? null : layout.readSequence(this.#memory(cell), this.#offset(cell));
+  }
+
   markGone(notice: GoneNotice, now: number): boolean {
     const cell = this.#cellOf(notice.userId, notice.deviceId);
     if (cell === null) return false;
@@ -135,7 +151,7 @@ export class PackedRecords implements RecordStore {
     let removed = 0;
     for (let step = Math.min(EXPIRE_SLABS, slabs); step > 0; step--) {
       this.#expirySlab = (this.#expirySlab + 1) % slabs;
-      for (const cell of this.#arena.usedCells(this.#expirySlab)) {
+      for (const cell of this.#arena.usedCells(this.#expirySlab, 0, Number.POSITIVE_INFINITY).cells) {
         if (this.#forgottenAt(cell) > now) continue;
         this.#remove(cell);
         removed++;
@@ -146,7 +162,7 @@ export class PackedRecords implements RecordStore {
 
   *userIds(): Generator<UserId> {
     for (let slab = 0; slab < this.#arena.slabCount; slab++) {
-      for (const cell of this.#arena.usedCells(slab)) {
+      for (const cell of this.#arena.usedCells(slab, 0, Number.POSITIVE_INFINITY).cells) {
         if (!this.#arena.isUsed(cell)) continue;
         const userId = layout.userIdAt(this.#memory(cell), this.#offset(cell));
         if (this.#cellsOf(userId)[0] === cell) yield userId;
@@ -155,13 +171,17 @@ export class PackedRecords implements RecordStore {
   }
 
   /**
-   * Visits the records of one slab. A walk over all slabs, spread over time, sees every record that
-   * stays where it is; one that moves meanwhile may be seen twice or not: walk again.
+   * Visits at most `max` records, and says where to go on; null at the end. A walk that is spread over
+   * time sees every record that stays where it is; one that moves meanwhile may be seen twice or not: walk again.
    */
-  visitSlab(slab: number, now: number, visit: (view: RecordView) => void): void {
-    for (const cell of this.#arena.usedCells(slab)) {
+  walk(cursor: WalkCursor, max: number, now: number, visit: (view: RecordView) => void): WalkCursor | null {
+    if (cursor.slab >= this.#arena.slabCount) return null;
+    const { cells, next } = this.#arena.usedCells(cursor.slab, cursor.cell, max);
+    for (const cell of cells) {
+      // The visitor may drop records.
       if (this.#arena.isUsed(cell) && this.#forgottenAt(cell) > now) visit(this.#view(cell));
     }
+    return next === null ? { slab: cursor.slab + 1, cell: 0 } : { slab: cursor.slab, cell: next };
   }
 
   close(): void {
@@ -173,7 +193,7 @@ export class PackedRecords implements RecordStore {
     return new UserIndex((cell) => {
       layout.hashUser(this.#memory(cell), this.#offset(cell) + layout.CELL_USER, this.#secret, this.#cellHash);
       return this.#cellHash;
-    });
+    }, this.#segmentBits);
   }
 
   #requirePrefix(lease: Uint8Array): void {

@@ -7,6 +7,7 @@
  *   1       6      last seen, ms since 1970
  *   7       …      user ID to signature, as they stand in the lease
  */
+
 import {
   DEVICE_ID_BYTES,
   type DeviceId,
@@ -22,6 +23,7 @@ import {
 } from "../../protocol/identifiers.ts";
 import type { Lease } from "../../protocol/lease.ts";
 import { TIMES } from "../../protocol/limits.ts";
+import { mix } from "../../protocol/placement.ts";
 import type { Sighting } from "./sighting.ts";
 
 const USED = 1;
@@ -148,13 +150,6 @@ export function hashUser(memory: Buffer, offset: number, secret: readonly [numbe
 export interface MutableHash {
   place: number;
   tag: number;
-}
-
-function mix(word: number): number {
-  let value = word | 0;
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
-  return value ^ (value >>> 16);
 }
 
 function uint64In(bytes: Uint8Array, offset: number): number {

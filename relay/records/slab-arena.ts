@@ -96,16 +96,20 @@ export class SlabArena {
     return (this.#slabs.length - this.#vacant.length) * SLAB_BYTES;
   }
 
-  /** The used cells of one slab, at most a few thousand. */
-  usedCells(slabNumber: number): Cell[] {
+  /**
+   * Used cells of one slab, from the `first`-th cell on, at most `max` of them.
+   * @returns the cells, and the first cell that was not looked at, null at the end of the slab
+   */
+  usedCells(slabNumber: number, first: number, max: number): { readonly cells: Cell[]; readonly next: number | null } {
     const slab = this.#slabs[slabNumber];
-    const used: Cell[] = [];
-    if (!slab) return used;
-    for (let index = 0; index < slab.fresh; index++) {
+    const cells: Cell[] = [];
+    if (!slab) return { cells, next: null };
+    for (let index = first; index < slab.fresh; index++) {
+      if (cells.length === max) return { cells, next: index };
       const unit = index * slab.cellUnits;
-      if (slab.memory[unit * UNIT_BYTES] !== 0) used.push(slabNumber * UNITS_PER_SLAB + unit);
+      if (slab.memory[unit * UNIT_BYTES] !== 0) cells.push(slabNumber * UNITS_PER_SLAB + unit);
     }
-    return used;
+    return { cells, next: null };
   }
 
   #slabWithRoom(cellUnits: number): number {

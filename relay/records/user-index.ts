@@ -7,8 +7,8 @@
  */
 import type { Cell } from "./slab-arena.ts";
 
-const SEGMENT_BITS = 10;
-const SEGMENTS = 1 << SEGMENT_BITS;
+/** A thousand segments: at 20 million records, growing one moves 30,000 entries. */
+export const DEFAULT_SEGMENT_BITS = 10;
 const FIRST_SLOTS = 16;
 const MAX_LOAD = 0.8;
 const EMPTY = 0;
@@ -27,13 +27,16 @@ export interface IndexHash {
 }
 
 export class UserIndex {
-  readonly #segments: Segment[] = Array.from({ length: SEGMENTS }, () => emptySegment(FIRST_SLOTS));
+  readonly #segments: Segment[];
+  readonly #segmentShift: number;
   readonly #hashOf: (cell: Cell) => IndexHash;
   #size = 0;
 
   /** @param hashOf the hash of what a cell holds, needed to move entries. */
-  constructor(hashOf: (cell: Cell) => IndexHash) {
+  constructor(hashOf: (cell: Cell) => IndexHash, segmentBits: number = DEFAULT_SEGMENT_BITS) {
     this.#hashOf = hashOf;
+    this.#segmentShift = 32 - segmentBits;
+    this.#segments = Array.from({ length: 1 << segmentBits }, () => emptySegment(FIRST_SLOTS));
   }
 
   get size(): number {
@@ -45,7 +48,7 @@ export class UserIndex {
   }
 
   add(hash: IndexHash, cell: Cell): void {
-    const number = hash.place >>> (32 - SEGMENT_BITS);
+    const number = hash.place >>> this.#segmentShift;
     let segment = this.#segments[number] as Segment;
     if (segment.used + 1 > segment.cells.length * MAX_LOAD) {
       segment = this.#grown(segment);
@@ -58,7 +61,7 @@ export class UserIndex {
   /** The cells whose hash agrees. The caller checks what they hold. */
   find(hash: IndexHash): Cell[] {
     const found: Cell[] = [];
-    const { cells, tags } = this.#segments[hash.place >>> (32 - SEGMENT_BITS)] as Segment;
+    const { cells, tags } = this.#segments[hash.place >>> this.#segmentShift] as Segment;
     const mask = cells.length - 1;
     const tag = tagOf(hash);
     for (let slot = hash.place & mask; tags[slot] !== EMPTY; slot = (slot + 1) & mask) {
@@ -69,7 +72,7 @@ export class UserIndex {
 
   /** Removes an entry that is there, and moves those behind it up, so that no probe ends too early (Knuth, algorithm R). */
   remove(hash: IndexHash, cell: Cell): void {
-    const segment = this.#segments[hash.place >>> (32 - SEGMENT_BITS)] as Segment;
+    const segment = this.#segments[hash.place >>> this.#segmentShift] as Segment;
     const { cells, tags } = segment;
     const mask = cells.length - 1;
     let hole = hash.place & mask;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { TIMES } from "../../protocol/limits.ts";
-import { PackedRecords } from "../../relay/records/packed-records.ts";
+import { PackedRecords, WALK_START, type WalkCursor } from "../../relay/records/packed-records.ts";
 import { SlabArena } from "../../relay/records/slab-arena.ts";
 import { UserIndex } from "../../relay/records/user-index.ts";
 import { inboxNumber, supernodeNumber, unsignedLeases } from "../support/made-leases.ts";
@@ -50,13 +50,13 @@ describe("the packed store", () => {
     }
   });
 
-  it("visits every record once in a walk over its slabs, but no record that is forgotten", () => {
+  it("visits every record once in a walk, but no record that is forgotten", () => {
     const store = newStore();
     for (let user = 0; user < 5_000; user++) store.put(leaseOf(user), START);
     const seen = new Set<string>();
     let visits = 0;
-    for (let slab = 0; slab < store.slabCount; slab++) {
-      store.visitSlab(slab, START, (view) => {
+    for (let cursor: WalkCursor | null = WALK_START; cursor; ) {
+      cursor = store.walk(cursor, 333, START, (view) => {
         visits++;
         if (view.sighting.lastSeenAt === START && view.record().lease.value.userId === view.userId)
           seen.add(view.userId);
@@ -65,8 +65,8 @@ describe("the packed store", () => {
     expect(visits).toBe(5_000);
     expect(seen.size).toBe(5_000);
     let forgotten = 0;
-    for (let slab = 0; slab < store.slabCount; slab++) {
-      store.visitSlab(slab, FORGOTTEN, () => forgotten++);
+    for (let cursor: WalkCursor | null = WALK_START; cursor; ) {
+      cursor = store.walk(cursor, 1_000, FORGOTTEN, () => forgotten++);
     }
     expect(forgotten).toBe(0);
   });
@@ -75,7 +75,7 @@ describe("the packed store", () => {
     const store = newStore();
     const lease = leaseOf(1);
     const muchLater = START + TIMES.leaseMemoryMs;
-    store.adopt(lease.bytes, { lastSeenAt: muchLater, gone: true }, muchLater);
+    store.adopt(lease, { lastSeenAt: muchLater, gone: true }, muchLater);
     expect(store.find(lease.value.userId, muchLater)[0]?.lastSeenAt).toBe(START + TIMES.leaseValidityMs);
     expect(store.find(lease.value.userId, FORGOTTEN)).toEqual([]);
   });
@@ -84,7 +84,7 @@ describe("the packed store", () => {
     const store = newStore();
     const lease = leaseOf(1);
     store.put(lease, START);
-    expect(store.adopt(lease.bytes, { lastSeenAt: START, gone: true }, START)).toBe("known");
+    expect(store.adopt(lease, { lastSeenAt: START, gone: true }, START)).toBe("known");
     expect(store.find(lease.value.userId, START)[0]?.gone).toBe(false);
     const notice = {
       userId: lease.value.userId,

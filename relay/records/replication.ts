@@ -1,0 +1,288 @@
+/**
+ * The giving half of replication. When the members change, records get new holders: of
+ * those who held a record before and still live, the first two offer it to them. Besides,
+ * everybody offers everything to somebody a few times a day, so that what a fault or a lie has
+ * undone does not stay undone; and who is no holder any more gives its copy up once two
+ * holders have the record.
+ */
+import type { DeviceId, SupernodeId, UserId } from "../../protocol/identifiers.ts";
+import {
+  MAX_OFFERED,
+  MAX_SENT,
+  type OfferedRecord,
+  type ReplicationMessage,
+  replicationBytes,
+  type SentRecord,
+} from "../../protocol/replication-message.ts";
+import { TokenBucket } from "../membership/token-bucket.ts";
+import { type RecordView, WALK_START, type WalkCursor } from "./packed-records.ts";
+import { PlacementTable } from "./placement-table.ts";
+import { Intake } from "./replication-intake.ts";
+import type { ReplicationParts } from "./replication-parts.ts";
+
+/** Survivors who offer a record: one may lie, or die as well. */
+const OFFERERS = 2;
+/** Holders who must have a record before we give up a copy that is not ours to keep. */
+const CONFIRMATIONS = 2;
+const MAX_ORPHANS = 20_000;
+const MAX_SETTLES = 4;
+const WALK_STEP = 64;
+/** One batch of records in a message; several messages a tick. */
+const SEND_BATCH = 50;
+
+interface Pass {
+  readonly before: PlacementTable;
+  readonly after: PlacementTable;
+  readonly left: readonly SupernodeId[];
+  readonly joined: readonly SupernodeId[];
+  cursor: WalkCursor | null;
+}
+
+interface Offer {
+  readonly to: SupernodeId;
+  readonly records: readonly OfferedRecord[];
+  readonly sent: Set<number>;
+  readonly madeAt: number;
+  /** Times that it was made again; null once it was answered. */
+  tries: number | null;
+}
+
+export class Replication {
+  readonly #parts: ReplicationParts;
+  readonly #intake: Intake;
+  readonly #bytes: TokenBucket;
+  /** When members have last changed. */
+  #changedAt: number;
+  /** Since when there are changes that no pass has taken up. */
+  #outdatedSince: number | null = null;
+  #table: PlacementTable;
+  #pass: Pass | null = null;
+  #auditCursor: WalkCursor = WALK_START;
+  #auditDebt = 0;
+  #tickedAt: number;
+  #nextOfferId: number;
+  readonly #offers = new Map<number, Offer>();
+  readonly #toOffer = new Map<SupernodeId, OfferedRecord[]>();
+  readonly #toSend: { readonly to: SupernodeId; readonly record: OfferedRecord }[] = [];
+  /** Copies that are not ours to keep, and the holders who have said that they have them. */
+  readonly #orphans = new Map<string, Set<SupernodeId>>();
+
+  /** @param now ms since 1970, as everywhere here */
+  constructor(parts: ReplicationParts, now: number) {
+    this.#parts = parts;
+    this.#table = new PlacementTable(parts.members.keys());
+    this.#intake = new Intake(parts, this.#table, now);
+    this.#changedAt = now;
+    this.#tickedAt = now;
+    this.#nextOfferId = Math.floor(parts.random() * 2 ** 32);
+    const { bytesPerSecond } = parts.limits;
+    this.#bytes = new TokenBucket(2 * bytesPerSecond, bytesPerSecond, now);
+  }
+
+  /** True while records may be on their way to new holders. */
+  get isRepairing(): boolean {
+    return this.#pass !== null || this.#toSend.length > 0 || this.#outdatedSince !== null;
+  }
+
+  /** Somebody has joined or left. */
+  membersChanged(now: number): void {
+    this.#outdatedSince ??= now;
+    this.#changedAt = now;
+  }
+
+  receive(from: SupernodeId, message: ReplicationMessage, now: number): void {
+    if (!this.#parts.members.has(from)) {
+      this.#parts.metrics.refused["not-a-member"]++;
+      return;
+    }
+    if (message.type === "answer") this.#onAnswer(from, message);
+    else this.#intake.receive(from, message, now);
+  }
+
+  /** Some ten times a second. Each call is short, whatever there is to do. */
+  tick(now: number): void {
+    const elapsedMs = Math.max(0, now - this.#tickedAt);
+    this.#tickedAt = now;
+    if (!this.#pass && this.#isTimeToBegin(now)) this.#beginPass();
+    if (this.#pass) this.#continuePass(this.#pass, now);
+    else this.#audit(elapsedMs, now);
+    this.#flushOffers(now);
+    this.#sendRecords(now);
+    this.#intake.tick(now);
+    this.#repeatOffers(now);
+  }
+
+  /** Once it is quiet, but not for ever: in a big network somebody always comes or goes. */
+  #isTimeToBegin(now: number): boolean {
+    if (this.#outdatedSince === null) return false;
+    const { settleMs } = this.#parts.limits;
+    return now - this.#changedAt >= settleMs || now - this.#outdatedSince >= MAX_SETTLES * settleMs;
+  }
+
+  #beginPass(): void {
+    const before = this.#table;
+    const after = new PlacementTable(this.#parts.members.keys());
+    this.#outdatedSince = null;
+    this.#table = after;
+    this.#intake.place(after);
+    this.#orphans.clear();
+    this.#parts.metrics.passes++;
+    this.#pass = {
+      before,
+      after,
+      left: before.members.filter((id) => !after.has(id)),
+      joined: after.members.filter((id) => !before.has(id)),
+      cursor: WALK_START,
+    };
+  }
+
+  #continuePass(pass: Pass, now: number): void {
+    const { store, limits } = this.#parts;
+    let weights = 0;
+    // Offers that nobody has room for would only pile up.
+    while (pass.cursor && weights < limits.weightsPerTick && this.#toSend.length < MAX_OFFERED * 10) {
+      pass.cursor = store.walk(pass.cursor, WALK_STEP, now, (view) => {
+        weights += this.#repair(pass, view);
+      });
+    }
+    if (!pass.cursor) this.#pass = null;
+  }
+
+  /** @returns how many weights that took */
+  #repair({ before, after, left, joined }: Pass, view: RecordView): number {
+    const { self, replicas } = this.#parts;
+    const isAffected =
+      left.some((id) => before.maybeHolds(view.userId, id)) || joined.some((id) => after.maybeHolds(view.userId, id));
+    if (!isAffected) return left.length + joined.length;
+    const holdersBefore = before.holders(view.userId, replicas);
+    const targets = after.holders(view.userId, replicas).filter((id) => id !== self && !holdersBefore.includes(id));
+    const survivors = holdersBefore.filter((id) => after.has(id)).slice(0, OFFERERS);
+    // If none survives, whoever has a copy, for whatever reason, is the last hope.
+    if (survivors.length === 0 || survivors.includes(self)) for (const target of targets) this.#offer(target, view);
+    return before.members.length + after.members.length;
+  }
+
+  #audit(elapsedMs: number, now: number): void {
+    const { store, limits } = this.#parts;
+    this.#auditDebt = Math.min(this.#auditDebt + (store.size * elapsedMs) / limits.auditMs, 10_000);
+    let weights = 0;
+    while (this.#auditDebt >= 1 && weights < limits.weightsPerTick / 4) {
+      const step = Math.min(WALK_STEP, Math.floor(this.#auditDebt));
+      this.#auditDebt -= step;
+      const next = store.walk(this.#auditCursor, step, now, (view) => {
+        weights += this.#table.members.length;
+        this.#auditOne(view, now);
+      });
+      this.#auditCursor = next ?? WALK_START;
+      if (!next) break;
+    }
+  }
+
+  #auditOne(view: RecordView, now: number): void {
+    const { self, replicas, random, limits } = this.#parts;
+    const holders = this.#table.holders(view.userId, replicas);
+    const others = holders.filter((id) => id !== self);
+    if (holders.includes(self)) {
+      const partner = others[Math.floor(random() * others.length)];
+      if (partner) this.#offer(partner, view);
+      return;
+    }
+    if (now - this.#changedAt < limits.orphanGraceMs || this.#orphans.size >= MAX_ORPHANS) return;
+    this.#orphans.set(keyOf(view), new Set());
+    for (const holder of others.slice(0, CONFIRMATIONS + 1)) this.#offer(holder, view);
+  }
+
+  #offer(to: SupernodeId, { userId, deviceId, sequence }: OfferedRecord): void {
+    const records = this.#toOffer.get(to);
+    const record = { userId, deviceId, sequence };
+    if (records) records.push(record);
+    else this.#toOffer.set(to, [record]);
+  }
+
+  #flushOffers(now: number): void {
+    for (const [to, records] of this.#toOffer) {
+      if (!this.#bytes.take(now)) return;
+      if (!this.#parts.members.has(to)) {
+        this.#toOffer.delete(to);
+        continue;
+      }
+      const batch = records.splice(0, MAX_OFFERED);
+      if (records.length === 0) this.#toOffer.delete(to);
+      const offerId = this.#nextOfferId;
+      this.#nextOfferId = (this.#nextOfferId + 1) >>> 0;
+      this.#offers.set(offerId, { to, records: batch, sent: new Set(), madeAt: now, tries: 0 });
+      this.#parts.metrics.offered += batch.length;
+      this.#say(to, { type: "offer", offerId, records: batch }, now);
+    }
+  }
+
+  /** A newcomer does not listen to who is no member yet as far as it knows: in a moment it may. */
+  #repeatOffers(now: number): void {
+    const { limits, members } = this.#parts;
+    for (const [offerId, offer] of this.#offers) {
+      const { to, records, tries, madeAt } = offer;
+      if (now - madeAt > limits.offerLifeMs || !members.has(to)) {
+        this.#offers.delete(offerId);
+      } else if (tries !== null && now - madeAt >= limits.offerRepeatMs * (2 ** (tries + 1) - 1)) {
+        offer.tries = tries + 1;
+        this.#say(to, { type: "offer", offerId, records }, now);
+      }
+    }
+  }
+
+  #onAnswer(from: SupernodeId, answer: Extract<ReplicationMessage, { type: "answer" }>): void {
+    const offer = this.#offers.get(answer.offerId);
+    if (offer?.to !== from) {
+      this.#parts.metrics.refused.unsolicited++;
+      return;
+    }
+    offer.tries = null;
+    for (const place of answer.wanted) {
+      const record = offer.records[place];
+      // Each once: who asks again and again would have us send a thousand times what it sends.
+      if (!record || offer.sent.has(place)) continue;
+      offer.sent.add(place);
+      this.#toSend.push({ to: from, record });
+    }
+    for (const place of answer.held) {
+      const record = offer.records[place];
+      if (record) this.#confirm(from, record);
+    }
+  }
+
+  #confirm(holder: SupernodeId, record: OfferedRecord): void {
+    const confirmed = this.#orphans.get(keyOf(record));
+    if (!confirmed) return;
+    confirmed.add(holder);
+    if (confirmed.size < CONFIRMATIONS) return;
+    this.#orphans.delete(keyOf(record));
+    if (this.#parts.store.drop(record.userId, record.deviceId)) this.#parts.metrics.dropped++;
+  }
+
+  #sendRecords(now: number): void {
+    const { store, metrics } = this.#parts;
+    while (this.#toSend.length > 0 && this.#bytes.take(now)) {
+      const { to } = this.#toSend[0] as { to: SupernodeId };
+      const records: SentRecord[] = [];
+      while (this.#toSend[0]?.to === to && records.length < Math.min(SEND_BATCH, MAX_SENT)) {
+        const { record } = this.#toSend.shift() as { record: OfferedRecord };
+        const present = store.record(record.userId, record.deviceId, now);
+        if (present) records.push({ lease: present.lease.bytes, gone: present.gone, lastSeenAt: present.lastSeenAt });
+      }
+      if (records.length === 0) continue;
+      metrics.sent += records.length;
+      this.#say(to, { type: "records", records }, now);
+    }
+  }
+
+  #say(to: SupernodeId, message: ReplicationMessage, now: number): void {
+    const bytes = replicationBytes(message);
+    this.#bytes.charge(bytes, now);
+    this.#parts.metrics.sentBytes += bytes;
+    this.#parts.send(to, message);
+  }
+}
+
+function keyOf({ userId, deviceId }: { readonly userId: UserId; readonly deviceId: DeviceId }): string {
+  return userId + deviceId;
+}

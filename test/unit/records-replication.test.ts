@@ -1,0 +1,335 @@
+/** Holders that come, go and lie, under a virtual clock: what becomes of the records. */
+import fc from "fast-check";
+import { beforeAll, describe, expect, it } from "vitest";
+import { KithError } from "../../protocol/errors.ts";
+import { holdersOf } from "../../protocol/placement.ts";
+import {
+  decodeReplicationMessage,
+  encodeReplicationMessage,
+  MAX_SENT,
+  type ReplicationMessage,
+  replicationBytes,
+} from "../../protocol/replication-message.ts";
+import { PlacementTable } from "../../relay/records/placement-table.ts";
+import { deviceNumber, madeAccount, madeLease, supernodeNumber } from "../support/made-leases.ts";
+import { type Holder, ReplicaNetwork } from "../support/replica-network.ts";
+
+const RUNS = Number(process.env.FUZZ_RUNS ?? 10_000);
+const START = 1_800_000_000_000;
+const SECOND = 1_000;
+const USERS = 120;
+
+let accounts: ReturnType<typeof madeAccount>[];
+let leases: ReturnType<typeof madeLease>[];
+let older: ReturnType<typeof madeLease>[];
+beforeAll(() => {
+  accounts = Array.from({ length: USERS }, (_, number) => madeAccount(number));
+  leases = accounts.map((account) => madeLease(account, { issuedAt: START }));
+  older = accounts.map((account) => madeLease(account, { issuedAt: START - 1_000 }));
+});
+
+/** A network where everybody holds what is theirs to hold. */
+function filled(size: number, replicas = 8, limits = {}): ReplicaNetwork {
+  const network = new ReplicaNetwork(START, size, replicas, limits);
+  for (const lease of leases) {
+    for (const holder of network.holdersOf(lease.value.userId)) {
+      // Every third user is away, and was seen a little later than the lease says.
+      const gone = Number.parseInt(lease.value.userId.slice(0, 2), 16) % 3 === 0;
+      holder.store.adopt(lease, { gone, lastSeenAt: START + 5 }, START + 10);
+    }
+  }
+  network.time.run(SECOND);
+  return network;
+}
+
+const missing = (network: ReplicaNetwork) => leases.reduce((sum, { value }) => sum + network.missing(value.userId), 0);
+const lost = (network: ReplicaNetwork) =>
+  leases.filter(({ value }) => network.up.every(({ store }) => store.find(value.userId, network.time.now).length === 0))
+    .length;
+const sum = (network: ReplicaNetwork, pick: (holder: Holder) => number) =>
+  network.up.reduce((total, holder) => total + pick(holder), 0);
+
+describe("placement of many users under the same members", () => {
+  it("is placement, and nobody who holds is ever passed over", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 150 }), fc.nat(10_000), fc.constantFrom(1, 3, 8), (size, seed, count) => {
+        const members = Array.from({ length: size }, (_, at) => supernodeNumber(seed + at));
+        const table = new PlacementTable(members);
+        for (const { userId } of accounts.slice(0, 8)) {
+          const holders = table.holders(userId, count);
+          expect(holders).toEqual(holdersOf(userId, members, count));
+          for (const holder of holders) expect(table.maybeHolds(userId, holder)).toBe(true);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("passes over most of those who do not hold, where there are many", () => {
+    const members = Array.from({ length: 1_000 }, (_, at) => supernodeNumber(at));
+    const table = new PlacementTable(members);
+    const perhaps = accounts.reduce(
+      (total, { userId }) => total + members.filter((id) => table.maybeHolds(userId, id)).length,
+      0,
+    );
+    expect(perhaps / accounts.length).toBeLessThan(60);
+  });
+});
+
+describe("when holders die", () => {
+  it("their records are whole again within seconds, sightings of people who are away included", () => {
+    const network = filled(40);
+    network.change({ kill: network.holders.slice(0, 12) });
+    expect(missing(network)).toBeGreaterThan(100);
+    network.time.run(3 * SECOND);
+    expect(missing(network)).toBe(0);
+    for (const { value } of leases) {
+      const isAway = Number.parseInt(value.userId.slice(0, 2), 16) % 3 === 0;
+      const records = network
+        .holdersOf(value.userId)
+        .flatMap(({ store }) => store.find(value.userId, network.time.now));
+      expect(records.map(({ gone }) => gone)).toEqual(Array(8).fill(isAway));
+      expect(new Set(records.map(({ lastSeenAt }) => lastSeenAt))).toEqual(new Set([START + 5]));
+    }
+  });
+
+  it("nothing that had a living replica is lost in three waves of a third, with newcomers in between", () => {
+    const network = filled(45);
+    for (let wave = 0; wave < 3; wave++) {
+      const victims = network.up.filter((_, at) => at % 3 === wave % 3);
+      const living = leases.filter(({ value }) =>
+        network.holdersOf(value.userId).some((holder) => !victims.includes(holder)),
+      );
+      expect(living).toHaveLength(USERS);
+      network.change({ kill: victims, join: victims.length });
+      network.time.run(8 * SECOND);
+      expect(missing(network)).toBe(0);
+    }
+    expect(lost(network)).toBe(0);
+  });
+
+  it("a change during a repair is repaired as well", () => {
+    const network = filled(40);
+    for (const holder of network.holders.slice(0, 10)) {
+      network.change({ kill: [holder] });
+      network.time.run(150);
+    }
+    network.time.run(4 * SECOND);
+    expect(missing(network)).toBe(0);
+  });
+
+  it("nobody sends what nobody lacks: each new replica is sent once", () => {
+    const network = filled(40);
+    network.change({ kill: network.holders.slice(0, 8) });
+    const toRepair = missing(network);
+    network.time.run(5 * SECOND);
+    expect(sum(network, ({ metrics }) => metrics.adopted)).toBe(toRepair);
+    expect(sum(network, ({ metrics }) => metrics.sent)).toBeLessThan(toRepair * 1.1);
+  });
+
+  it("the line is not taken from calls: no more is sent than the limit allows", () => {
+    const network = filled(20, 8, { bytesPerSecond: 1_000 });
+    network.change({ kill: network.holders.slice(0, 6) });
+    const bytesAfter = (seconds: number) => {
+      network.time.run(seconds * SECOND);
+      return Math.max(...network.up.map(({ sentBytes }) => sentBytes));
+    };
+    // A burst of two seconds' worth, and one message more.
+    expect(bytesAfter(2)).toBeLessThan(2_000 + 2 * 1_000 + 15_000);
+    network.time.run(120 * SECOND);
+    expect(missing(network)).toBe(0);
+  });
+});
+
+describe("when holders join", () => {
+  it("they are handed their share, and those who hold too much give it up after a while", () => {
+    const network = filled(20, 3, { auditMs: 20 * SECOND, orphanGraceMs: 5 * SECOND });
+    network.change({ join: 10 });
+    network.time.run(4 * SECOND);
+    expect(missing(network)).toBe(0);
+    expect(sum(network, ({ store }) => store.size)).toBeGreaterThan(USERS * 3);
+    network.time.run(120 * SECOND);
+    expect(missing(network)).toBe(0);
+    expect(sum(network, ({ store }) => store.size)).toBe(USERS * 3);
+  });
+
+  it("a record that only one holder has kept comes back to all by the audit", () => {
+    const network = filled(20, 8, { auditMs: 10 * SECOND });
+    const [{ value }] = leases as [(typeof leases)[number]];
+    for (const holder of network.holdersOf(value.userId).slice(1)) holder.store.drop(value.userId, value.deviceId);
+    expect(network.missing(value.userId)).toBe(7);
+    network.time.run(120 * SECOND);
+    expect(network.missing(value.userId)).toBe(0);
+  });
+});
+
+describe("when holders lie", () => {
+  const repairedWith = (tamper: Holder["tamper"], liars: number) => {
+    const network = filled(40);
+    for (const holder of network.holders.slice(12, 12 + liars)) holder.tamper = tamper;
+    network.change({ kill: network.holders.slice(0, 6) });
+    network.time.run(20 * SECOND);
+    const honest = network.up.slice(liars);
+    const stillMissing = leases.reduce(
+      (total, { value }) =>
+        total +
+        network
+          .holdersOf(value.userId)
+          .filter((holder) => honest.includes(holder) && !holder.store.find(value.userId, network.time.now)[0]).length,
+      0,
+    );
+    return { network, stillMissing };
+  };
+
+  it("by offering and never sending, the second who has offered sends", () => {
+    const { network, stillMissing } = repairedWith((message) => (message.type === "records" ? null : message), 6);
+    expect(sum(network, ({ metrics }) => metrics.secondSource)).toBeGreaterThan(0);
+    expect(stillMissing).toBeLessThanOrEqual(3);
+  });
+
+  it("by sending forged leases, these are refused and counted, and the second sends the true ones", () => {
+    const { network, stillMissing } = repairedWith((message) => {
+      if (message.type !== "records") return message;
+      const records = message.records.map((record) => {
+        const lease = Uint8Array.from(record.lease);
+        lease[100] = (lease[100] as number) ^ 1;
+        return { ...record, lease };
+      });
+      return { type: "records", records };
+    }, 6);
+    expect(sum(network, ({ metrics }) => metrics.refused.forged)).toBeGreaterThan(0);
+    expect(stillMissing).toBeLessThanOrEqual(3);
+  });
+
+  it("by sending an older lease than they offered, the newer one is still asked for", () => {
+    const { network } = repairedWith((message) => {
+      if (message.type !== "records") return message;
+      const records = message.records.map((record) => {
+        const at = leases.findIndex(({ bytes }) => Buffer.from(bytes).equals(record.lease));
+        return { ...record, lease: (older[at] ?? (older[0] as (typeof older)[number])).bytes };
+      });
+      return { type: "records", records };
+    }, 4);
+    const stale = leases.filter(({ value }) =>
+      network
+        .holdersOf(value.userId)
+        .some(({ store }) =>
+          store.find(value.userId, network.time.now).some(({ lease }) => lease.value.sequence < START),
+        ),
+    );
+    expect(sum(network, ({ metrics }) => metrics.secondSource)).toBeGreaterThan(0);
+    expect(stale.length).toBeLessThanOrEqual(2);
+  });
+});
+
+describe("what is not taken", () => {
+  it("records that nobody asked for, of users that are not ours to hold, and from who is no member", () => {
+    const network = filled(60, 3);
+    const [taker] = network.holders as [Holder];
+    const foreign = leases.filter(({ value }) => !network.holdersOf(value.userId).includes(taker));
+    const records = foreign.map(({ bytes }) => ({ lease: bytes, gone: false, lastSeenAt: START }));
+    const before = taker.store.size;
+    const [, from] = network.members as [string, (typeof network.members)[number]];
+    taker.replication.receive(from, { type: "records", records }, network.time.now);
+    expect(taker.metrics.refused.unsolicited).toBe(foreign.length);
+    const offered = foreign.map(({ value: { userId, deviceId, sequence } }) => ({ userId, deviceId, sequence }));
+    taker.replication.receive(from, { type: "offer", offerId: 1, records: offered }, network.time.now);
+    expect(taker.metrics.refused.misplaced).toBeGreaterThan(foreign.length * 0.8);
+    taker.replication.receive(supernodeNumber(9_999), { type: "records", records }, network.time.now);
+    expect(taker.metrics.refused["not-a-member"]).toBe(1);
+    network.time.run(SECOND);
+    expect(taker.store.size).toBe(before);
+  });
+
+  it("offers and records beyond what one supernode may make us take", () => {
+    const network = new ReplicaNetwork(START, 3, 8, { offeredBurst: 50, adoptedBurst: 20, adoptedPerSecond: 0.001 });
+    const [taker, giver] = network.holders as [Holder, Holder];
+    for (const lease of leases) giver.store.put(lease, START);
+    const offered = leases.map(({ value: { userId, deviceId, sequence } }) => ({ userId, deviceId, sequence }));
+    taker.replication.receive(giver.id, { type: "offer", offerId: 7, records: offered }, network.time.now);
+    expect(taker.metrics.refused.flooded).toBe(USERS - 50);
+    const records = leases.slice(0, 50).map(({ bytes }) => ({ lease: bytes, gone: false, lastSeenAt: START }));
+    taker.replication.receive(giver.id, { type: "records", records }, network.time.now);
+    expect(taker.store.size).toBe(20);
+  });
+
+  it("so much of one that never sends that others are not heard", () => {
+    const network = new ReplicaNetwork(START, 3, 8, { maxPending: 200, maxPendingOfOne: 100 });
+    const [taker, liar, honest] = network.holders as [Holder, Holder, Holder];
+    const wanted: number[] = [];
+    taker.tamper = (message) => {
+      if (message.type === "answer") wanted.push(message.wanted.length);
+      return message;
+    };
+    const offered = leases.map(({ value: { userId, deviceId, sequence } }) => ({ userId, deviceId, sequence }));
+    taker.replication.receive(liar.id, { type: "offer", offerId: 7, records: offered }, network.time.now);
+    taker.replication.receive(honest.id, { type: "offer", offerId: 8, records: offered.slice(100) }, network.time.now);
+    expect(wanted).toEqual([100, USERS - 100]);
+  });
+
+  it("an answer to an offer that we never made, or to another's, makes us send nothing", () => {
+    const network = filled(10);
+    const [holder] = network.holders as [Holder];
+    const answer: ReplicationMessage = { type: "answer", offerId: 5, wanted: [0, 1], held: [] };
+    holder.replication.receive(network.members[3] as Holder["id"], answer, network.time.now);
+    network.time.run(SECOND);
+    expect(holder.metrics.sent).toBe(0);
+    expect(holder.metrics.refused.unsolicited).toBe(1);
+  });
+});
+
+describe("on the wire", () => {
+  const messages = (): ReplicationMessage[] => [
+    {
+      type: "offer",
+      offerId: 0xffffffff,
+      records: leases
+        .slice(0, 3)
+        .map(({ value: { userId, sequence } }) => ({ userId, deviceId: deviceNumber(7), sequence })),
+    },
+    { type: "answer", offerId: 3, wanted: [0, 999], held: [1] },
+    {
+      type: "records",
+      records: leases.slice(0, 2).map(({ bytes }) => ({ lease: bytes, gone: true, lastSeenAt: START })),
+    },
+  ];
+
+  it("every message survives, has the size that is reckoned with, and fits a frame when full", () => {
+    for (const message of messages()) {
+      const bytes = encodeReplicationMessage(message);
+      expect(bytes).toHaveLength(replicationBytes(message));
+      expect(encodeReplicationMessage(decodeReplicationMessage(bytes))).toEqual(bytes);
+    }
+    const largest = new Uint8Array(468);
+    const full = {
+      type: "records",
+      records: Array(MAX_SENT).fill({ lease: largest, gone: false, lastSeenAt: 1 }),
+    } as const;
+    expect(replicationBytes(full)).toBeLessThan(128 * 1024);
+  });
+
+  it("rubbish, or what is nearly right, is refused as malformed and nothing worse", () => {
+    const originals = messages().map(encodeReplicationMessage);
+    const nearly = fc
+      .record({
+        original: fc.constantFrom(...originals),
+        changes: fc.array(fc.record({ at: fc.nat(600), to: fc.nat(255) }), { maxLength: 5 }),
+        keep: fc.nat(600),
+      })
+      .map(({ original, changes, keep }) => {
+        const bytes = Uint8Array.from(original.subarray(0, keep));
+        for (const { at, to } of changes) if (at < bytes.length) bytes[at] = to;
+        return bytes;
+      });
+    fc.assert(
+      fc.property(fc.oneof(fc.uint8Array({ maxLength: 400 }), nearly), (bytes) => {
+        try {
+          return Buffer.from(encodeReplicationMessage(decodeReplicationMessage(bytes))).equals(bytes);
+        } catch (error) {
+          return error instanceof KithError && error.code === "malformed";
+        }
+      }),
+      { numRuns: RUNS },
+    );
+  });
+});
