@@ -4,6 +4,7 @@
  */
 import { type Kysely, sql } from "kysely";
 import { KithError } from "../../protocol/errors.ts";
+import { addAdministration } from "./administration-tables.ts";
 import type { Schema } from "./schema.ts";
 
 /** What the engines call the same thing differently. */
@@ -16,7 +17,10 @@ interface Migration {
   readonly up: (db: Kysely<Schema>, types: ColumnTypes) => Promise<void>;
 }
 
-export const MIGRATIONS: readonly Migration[] = [{ name: "accounts, buddy lists, supernodes", up: createFirstTables }];
+export const MIGRATIONS: readonly Migration[] = [
+  { name: "accounts, buddy lists, supernodes", up: createFirstTables },
+  { name: "invitations, recovery, administration", up: addAdministration },
+];
 
 /**
  * Brings the database to the newest schema; each step is one transaction.

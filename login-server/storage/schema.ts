@@ -25,6 +25,39 @@ export interface Schema {
     created_at: number;
     /** Grows with every change of this account's buddy list. */
     buddy_revision: Generated<number>;
+    role: Generated<AccountRole>;
+    standing: Generated<AccountStanding>;
+    /** The public half of what the printed recovery key proves; null: none was made. */
+    recovery_key: Uint8Array | null;
+    /** The account's secrets once more, sealed under the recovery key. */
+    recovery_vault: Uint8Array | null;
+    recovery_set_at: number | null;
+  };
+  /** What handles look like (handle-skeleton.ts), each claimed once. `user_id` is null once the account was deleted: nobody else gets its name. */
+  handle_claims: { claim: string; user_id: UserId | null };
+  invitations: {
+    invitation_id: string;
+    /** SHA-256 of the token, which is stored nowhere. */
+    token_hash: string;
+    role: AccountRole;
+    /** Only this handle may be taken with it, and its account, if there is one, gives way; null: any that is free. */
+    for_handle: Handle | null;
+    max_uses: number;
+    uses_left: number;
+    note: string;
+    /** A user ID, or `host`. */
+    created_by: string;
+    created_at: number;
+    expires_at: number;
+  };
+  audit_log: {
+    sequence: number;
+    at: number;
+    actor: string;
+    action: string;
+    /** A handle, an invitation's or a supernode's ID, or empty. */
+    subject: string;
+    details: string;
   };
   devices: {
     user_id: UserId;
@@ -41,6 +74,10 @@ export interface Schema {
     peer_id: UserId;
     state: BuddyState;
     greeting: string;
+    /** 1: the owner wants nothing from the peer, who is not told. */
+    blocked: Generated<0 | 1>;
+    /** Alias and groups, sealed by the owner's devices; null: none. */
+    label: Uint8Array | null;
     /** The owner's buddy_revision when this line changed last. */
     revision: number;
   };
@@ -58,4 +95,7 @@ export interface Schema {
   supernode_list: { revision: number; list: Uint8Array; outdated: 0 | 1 };
 }
 
-export type CounterName = "certificate-serial";
+export type CounterName = "certificate-serial" | "audit-sequence";
+export type AccountRole = "member" | "administrator";
+/** `waiting`: for approval. */
+export type AccountStanding = "active" | "waiting" | "blocked";

@@ -1,12 +1,20 @@
-/** Certificate serials: one growing number for a whole network, never given out twice. */
+/** Growing numbers for a whole network, none given out twice. */
 import type { Kysely } from "kysely";
-import type { Schema } from "./schema.ts";
+import type { CounterName, Schema } from "./schema.ts";
 
-export async function nextCertificateSerial(db: Kysely<Schema>): Promise<number> {
+export function nextCertificateSerial(db: Kysely<Schema>): Promise<number> {
+  return next(db, "certificate-serial");
+}
+
+export function nextAuditSequence(db: Kysely<Schema>): Promise<number> {
+  return next(db, "audit-sequence");
+}
+
+async function next(db: Kysely<Schema>, name: CounterName): Promise<number> {
   const { value } = await db
     .updateTable("counters")
     .set((row) => ({ value: row("value", "+", 1) }))
-    .where("name", "=", "certificate-serial")
+    .where("name", "=", name)
     .returning("value")
     .executeTakeFirstOrThrow();
   return value;
