@@ -29,8 +29,8 @@ const SLIP_FRAMES = 2;
 /**
  * Calibrated with sixteen sentences in four voices, sent both ways at once between two
  * Electron apps (Opus at 16 to 32 kbit/s, with and without DTX, echo cancellation and a
- * busy machine): the right speech scored 0.6 to 0.97 over 8 s, other speech, other
- * sentences in the same voice included, up to 0.28; noise and tones stay under 0.1.
+ * busy machine): the right speech scored 0.67 to 0.97 over 4 s or more, other speech, other
+ * sentences in the same voice included, up to 0.29; noise and tones stay under 0.1.
  */
 export const RECOGNISED_SCORE = 0.45;
 /** With less speech than this a score says little: in 1 s, wrong speech can reach 0.35. */
