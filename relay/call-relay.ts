@@ -18,6 +18,8 @@ import {
 import type { DataFolder } from "./data-folder.ts";
 import { type StreamProtocol, stunProtocol } from "./first-byte.ts";
 import { RelayVolumes } from "./relay-volumes.ts";
+import { callRelayFigures } from "./status/call-relay-figures.ts";
+import type { FigureSection } from "./status/figures.ts";
 import { issueTurnCredential } from "./turn/turn-credential.ts";
 import { startTurnServer, type TurnServer, type TurnStats } from "./turn/turn-server.ts";
 import { DEFAULT_QUOTAS } from "./turn/turn-settings.ts";
@@ -29,6 +31,8 @@ export interface CallRelay {
   readonly protocols: readonly StreamProtocol[];
   /** Null where no TURN server of our own runs. */
   stats(): TurnStats | null;
+  /** What it shows the operator. */
+  readonly figures: readonly FigureSection[];
   close(): Promise<void>;
 }
 
@@ -65,7 +69,7 @@ export async function openCallRelay(choice: RelayingChoice, parts: CallRelayPart
 const NO_RELAY = withoutServer(() => ({ urls: [], username: "", credential: "", expiresAt: 0 }));
 
 function withoutServer(credentialsFor: CallRelay["credentialsFor"]): CallRelay {
-  return { credentialsFor, protocols: [], stats: () => null, close: async () => {} };
+  return { credentialsFor, protocols: [], stats: () => null, figures: [], close: async () => {} };
 }
 
 function issuer(urls: readonly string[], secret: string, now: () => number): CallRelay["credentialsFor"] {
@@ -88,6 +92,7 @@ async function ownRelay(options: CallRelayOptions, parts: CallRelayParts): Promi
     credentialsFor: issuer(urls, secret, now),
     protocols: [stunProtocol((socket) => server.handleTcp(socket))],
     stats: () => server.stats(),
+    figures: [callRelayFigures(() => server.stats(), { ...DEFAULT_QUOTAS.total, ...options.total })],
     close: () => server.close(),
   };
 }

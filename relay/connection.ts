@@ -2,13 +2,14 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "socket.io";
 import type { AttachClaim } from "../protocol/attach-proof.ts";
-import { KithError } from "../protocol/errors.ts";
+import { KithError, type WireError } from "../protocol/errors.ts";
 import type { SupernodeId } from "../protocol/identifiers.ts";
 import type { Attachment } from "./attachments.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { LinkPeer, LinkPush } from "./link-peer.ts";
 import type { RelayLimits } from "./relay-limits.ts";
 import { RequestGate, weightOf } from "./request-gate.ts";
+import type { RequestTally } from "./request-tally.ts";
 
 /** What the requests of each kind of socket go to. */
 export interface Endpoints {
@@ -30,17 +31,19 @@ export class Connection {
   readonly #endpoints: Endpoints;
   readonly #limits: RelayLimits;
   readonly #now: () => number;
+  readonly #tally: RequestTally;
   #gate: RequestGate;
   #isChallengeSpent = false;
   #backlogBytes = 0;
   #isGivenUp = false;
 
   /** @param now the wall clock, by which certificates expire */
-  constructor(socket: Socket, endpoints: Endpoints, limits: RelayLimits, now: () => number) {
+  constructor(socket: Socket, endpoints: Endpoints, limits: RelayLimits, now: () => number, tally: RequestTally) {
     this.socket = socket;
     this.#endpoints = endpoints;
     this.#limits = limits;
     this.#now = now;
+    this.#tally = tally;
     this.#gate = this.#nodeGate();
     socket.onAny((method: string, ...args: unknown[]) => this.#receive(method, args));
     socket.conn.on("packetCreate", (packet) => this.#queued(packet.data));
@@ -80,19 +83,23 @@ export class Connection {
     // Every request has an answer: who does not wait for it has asked for nothing.
     if (typeof acknowledge !== "function") return;
     const gate = this.#gate;
+    const asker = this.phase.kind;
     try {
       gate.enter(weightOf(method, args[0]));
     } catch (error) {
-      acknowledge({ ok: false, error: KithError.from(error).toWire() });
+      const refusal = refused(KithError.from(error));
+      this.#tally.count(asker, refusal);
+      acknowledge(refusal);
       return;
     }
     void this.#answer(method, args[0]).then((result) => {
       gate.leave();
+      this.#tally.count(asker, result);
       acknowledge(result);
     });
   }
 
-  async #answer(method: string, received: unknown): Promise<unknown> {
+  async #answer(method: string, received: unknown): Promise<Answer> {
     const { opening, node, link } = this.#endpoints;
     const phase = this.phase;
     if (phase.kind === "opening" && opening.has(method)) return this.#open(method, received);
@@ -107,7 +114,7 @@ export class Connection {
   }
 
   /** Who cannot prove themselves are told why, and that is all they get. */
-  async #open(method: string, received: unknown): Promise<unknown> {
+  async #open(method: string, received: unknown): Promise<Answer> {
     const result = await this.#endpoints.opening.answer(this, method, received);
     if (!result.ok) setImmediate(() => this.socket.disconnect(true));
     return wire(result);
@@ -136,11 +143,14 @@ function monotonic(): number {
   return performance.now();
 }
 
+/** As it goes out. */
+type Answer = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: WireError };
+
 /** Without the cause, which is for our log alone. */
-function wire(result: Awaited<ReturnType<Endpoint<never>["answer"]>>): unknown {
+function wire(result: Awaited<ReturnType<Endpoint<never>["answer"]>>): Answer {
   return result.ok ? result : { ok: false, error: result.error };
 }
 
-function refused(error: KithError): unknown {
+function refused(error: KithError): Answer {
   return { ok: false, error: error.toWire() };
 }

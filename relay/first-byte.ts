@@ -18,9 +18,20 @@ export interface StreamProtocol {
 const TLS_HANDSHAKE_RECORD = 0x16;
 const LAST_STUN_BYTE = 0x03;
 
+/** Why a connection came to nothing before any protocol had it. */
+export type Unwelcome = "silent" | "unknown-protocol" | "tls-failed";
+
 /** A connection that nobody claims, or that says nothing for this long, is closed. */
-export function welcome(socket: Socket, protocols: readonly StreamProtocol[], timeoutMs: number): void {
-  const silence = setTimeout(() => socket.destroy(), timeoutMs);
+export function welcome(
+  socket: Socket,
+  protocols: readonly StreamProtocol[],
+  timeoutMs: number,
+  refused: (why: Unwelcome) => void,
+): void {
+  const silence = setTimeout(() => {
+    refused("silent");
+    socket.destroy();
+  }, timeoutMs);
   socket.once("close", () => clearTimeout(silence));
   // A reset is no concern of ours; whoever takes the connection over sees it close.
   socket.on("error", () => socket.destroy());
@@ -28,6 +39,7 @@ export function welcome(socket: Socket, protocols: readonly StreamProtocol[], ti
     clearTimeout(silence);
     const protocol = protocols.find((candidate) => candidate.claims(chunk[0] ?? -1));
     if (!protocol) {
+      refused("unknown-protocol");
       socket.destroy();
       return;
     }
@@ -48,13 +60,17 @@ export function tlsProtocol(
   { tlsKey, tlsCertificate }: TlsIdentity,
   inside: readonly StreamProtocol[],
   timeoutMs: number,
+  refused: (why: Unwelcome) => void,
 ): StreamProtocol {
   const server = tls.createServer(
     { key: tlsKey, cert: tlsCertificate, minVersion: "TLSv1.3", handshakeTimeout: timeoutMs },
-    (socket) => welcome(socket, inside, timeoutMs),
+    (socket) => welcome(socket, inside, timeoutMs, refused),
   );
   // TLS errors of a stranger's connection are the stranger's.
-  server.on("tlsClientError", (_error, socket) => socket.destroy());
+  server.on("tlsClientError", (_error, socket) => {
+    refused("tls-failed");
+    socket.destroy();
+  });
   return {
     claims: (firstByte) => firstByte === TLS_HANDSHAKE_RECORD,
     take: (socket) => {

@@ -21,6 +21,7 @@ async function main(): Promise<void> {
     host: options.host,
     port: options.port,
     relaying: relayingOf(options),
+    status: options["status-listen"],
     log,
   });
   const stop = () => {
@@ -32,9 +33,10 @@ async function main(): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop);
   // Started by another process that has gone: nobody would end this one.
   if (process.send) process.once("disconnect", stop);
-  const { supernodeId, host, port } = supernode;
+  const { supernodeId, host, port, statusUrl } = supernode;
   process.stdout.write(`Supernode ${supernodeId} at ${authority({ host, port })}, data in ${options.data}\n`);
-  process.send?.({ kind: "ready", supernodeId, host, port });
+  if (statusUrl !== null) process.stdout.write(`Status page at ${statusUrl}, metrics at ${statusUrl}metrics\n`);
+  process.send?.({ kind: "ready", supernodeId, host, port, statusUrl });
 }
 
 function fail(thrown: unknown): never {

@@ -1,7 +1,7 @@
 /** The one TCP port of a supernode; first-byte.ts says which protocols can share it. */
 import net from "node:net";
 import { KithError } from "../protocol/errors.ts";
-import { type StreamProtocol, welcome } from "./first-byte.ts";
+import { type StreamProtocol, type Unwelcome, welcome } from "./first-byte.ts";
 
 export interface ListenerOptions {
   /** The address of the interface to listen on. */
@@ -12,12 +12,26 @@ export interface ListenerOptions {
   readonly firstByteTimeoutMs: number;
 }
 
+/** Of the port since it was opened. TURN's streams leave it (turn/), which counts their packets. */
+export interface PortTraffic {
+  readonly open: number;
+  readonly opened: number;
+  /** With the overhead of TLS and WebSocket, without that of TCP and IP. */
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+}
+
 export class Listener {
   readonly port: number;
+  /** Connections that came to nothing, by what was wrong with them. */
+  readonly refused: Record<Unwelcome, number> = { silent: 0, "unknown-protocol": 0, "tls-failed": 0 };
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
   readonly #firstByteTimeoutMs: number;
   #protocols: readonly StreamProtocol[] = [];
+  #opened = 0;
+  #closedReceived = 0;
+  #closedSent = 0;
 
   private constructor(server: net.Server, port: number, firstByteTimeoutMs: number) {
     this.#server = server;
@@ -42,6 +56,21 @@ export class Listener {
     this.#protocols = protocols;
   }
 
+  traffic(): PortTraffic {
+    let bytesReceived = this.#closedReceived;
+    let bytesSent = this.#closedSent;
+    for (const socket of this.#sockets) {
+      bytesReceived += socket.bytesRead;
+      bytesSent += socket.bytesWritten;
+    }
+    return { open: this.#sockets.size, opened: this.#opened, bytesReceived, bytesSent };
+  }
+
+  /** For who tells that a connection has come to nothing. */
+  readonly countRefused = (why: Unwelcome): void => {
+    this.refused[why]++;
+  };
+
   /** Ends the connections that are still open too. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
@@ -51,9 +80,14 @@ export class Listener {
 
   #welcome(socket: net.Socket): void {
     this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
+    this.#opened++;
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#closedReceived += socket.bytesRead;
+      this.#closedSent += socket.bytesWritten;
+    });
     socket.setNoDelay(true);
-    welcome(socket, this.#protocols, this.#firstByteTimeoutMs);
+    welcome(socket, this.#protocols, this.#firstByteTimeoutMs, this.countRefused);
   }
 }
 

@@ -35,3 +35,14 @@ export const portRange = () =>
       return { min, max };
     })
     .refine(({ min, max }) => min >= 1_024 && max <= 65_535 && min <= max, "1024 to 65535, in order");
+
+/** An address and a port to listen on, IPv6 in brackets; null for "off". */
+export const listenAddress = (example: string) =>
+  z.string().transform((text, context) => {
+    if (text === "off") return null;
+    const [, bracketed, bare, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+    const host = bracketed ?? bare ?? "";
+    if (isIP(host) === (bracketed === undefined ? 4 : 6) && Number(port) <= 65_535) return { host, port: Number(port) };
+    context.addIssue({ code: "custom", message: `an address and a port are needed, such as ${example}, or off` });
+    return z.NEVER;
+  });

@@ -6,7 +6,7 @@ import { HOST_PATTERN } from "../protocol/certificate.ts";
 import { KithError } from "../protocol/errors.ts";
 import { MAX_RELAY_URLS, RelayUrl } from "../protocol/supernode-api.ts";
 import type { RelayingChoice } from "./call-relay-options.ts";
-import { address, amount, list, portRange, wholeNumber } from "./option-values.ts";
+import { address, amount, list, listenAddress, portRange, wholeNumber } from "./option-values.ts";
 import { IpRange } from "./turn/ip-range.ts";
 import type { QuotaLimits } from "./turn/relay-quota.ts";
 
@@ -22,6 +22,9 @@ Usage: npm run relay -- --login-server URL --enrolment-token TOKEN [options]
                            (KITH_RELAY_HOST, default the address to listen on)
   --port N                 TCP port (KITH_RELAY_PORT, default 0: the one of the last time, or any free one)
   --drain-seconds N        how long attached nodes get to go elsewhere at SIGTERM (KITH_RELAY_DRAIN_SECONDS, default 10)
+  --status-listen ADDR:PORT  where its operator reads the status page, /metrics for Prometheus, /health and /ready:
+                           plain HTTP for this machine or a network of yours; off for none
+                           (KITH_RELAY_STATUS_LISTEN, default 127.0.0.1:0, any free port, said at the start)
   --log-level LEVEL        silent, error, warn, info or debug: JSON lines on stderr (KITH_RELAY_LOG_LEVEL, default info)
 
 Calls between people whose firewalls let nothing in are relayed, sealed end to end:
@@ -56,6 +59,7 @@ const NAMES = [
   "host",
   "port",
   "drain-seconds",
+  "status-listen",
   "log-level",
   "relay",
   "udp-port",
@@ -85,6 +89,7 @@ const Options = z
     host: z.string().regex(HOST_PATTERN, "a host name or an IP address is needed").optional(),
     port: wholeNumber(65_535).default(0),
     "drain-seconds": wholeNumber(3_600).default(10),
+    "status-listen": listenAddress("127.0.0.1:9470").prefault("127.0.0.1:0"),
     "log-level": z
       .enum(["silent", "error", "warn", "info", "debug"], "silent, error, warn, info or debug")
       .default("info"),

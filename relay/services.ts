@@ -20,6 +20,7 @@ import { Publisher } from "./publisher.ts";
 import type { RecordStore } from "./record-store.ts";
 import type { RelayLimits } from "./relay-limits.ts";
 import type { RelayTimes } from "./relay-times.ts";
+import type { RequestTally } from "./request-tally.ts";
 import { Shard } from "./shard.ts";
 import { SocketServer } from "./socket-server.ts";
 import type { SupernodeKeys } from "./supernode-keys.ts";
@@ -33,6 +34,7 @@ export interface ServicesParts {
   readonly membership: Membership;
   readonly records: RecordStore;
   readonly relay: Pick<CallRelay, "credentialsFor">;
+  readonly tally: RequestTally;
   readonly times: RelayTimes;
   readonly limits: RelayLimits;
   readonly random: () => number;
@@ -94,6 +96,7 @@ export class Services {
       limits,
       times,
       now,
+      tally: parts.tally,
       closed: (phase) => this.#socketClosed(phase),
     });
 

@@ -9,6 +9,7 @@ import { httpProtocol, type StreamProtocol } from "./first-byte.ts";
 import type { Member } from "./membership-source.ts";
 import type { RelayLimits } from "./relay-limits.ts";
 import type { RelayTimes } from "./relay-times.ts";
+import type { RequestTally } from "./request-tally.ts";
 
 export interface SocketServerParts {
   readonly self: () => Member;
@@ -16,6 +17,7 @@ export interface SocketServerParts {
   readonly limits: RelayLimits;
   readonly times: Pick<RelayTimes, "attachTimeoutMs" | "pingIntervalMs" | "pingTimeoutMs">;
   readonly now: () => number;
+  readonly tally: RequestTally;
   /** The socket has closed; what it was until then. */
   closed(phase: ConnectionPhase): void;
 }
@@ -56,6 +58,13 @@ export class SocketServer {
     this.#io.on("connection", (socket) => this.#welcome(socket));
   }
 
+  /** How many sockets there are of each kind. */
+  census(): Record<ConnectionPhase["kind"], number> {
+    const count = { opening: 0, node: 0, link: 0 };
+    for (const { phase } of this.#connections) count[phase.kind]++;
+    return count;
+  }
+
   /** Closes the links that other supernodes have opened, of those that satisfy the condition. */
   closeLinks(isToGo: (supernodeId: string) => boolean): void {
     for (const { phase, socket } of this.#connections) {
@@ -69,8 +78,8 @@ export class SocketServer {
   }
 
   #welcome(socket: Socket): void {
-    const { self, endpoints, limits, times, now, closed } = this.#parts;
-    const connection = new Connection(socket, endpoints, limits, now);
+    const { self, endpoints, limits, times, now, tally, closed } = this.#parts;
+    const connection = new Connection(socket, endpoints, limits, now, tally);
     this.#connections.add(connection);
     const tooLate = setTimeout(() => {
       if (connection.phase.kind === "opening") socket.disconnect(true);

@@ -3,6 +3,7 @@ import { type Logger, pino } from "pino";
 import { KithError } from "../protocol/errors.ts";
 import type { SupernodeId } from "../protocol/identifiers.ts";
 import { trustAnchor } from "../protocol/trust.ts";
+import { KITH_VERSION } from "../protocol/version.ts";
 import { openCallRelay } from "./call-relay.ts";
 import { DEFAULT_CALL_RELAY, type RelayingChoice } from "./call-relay-options.ts";
 import { DataFolder } from "./data-folder.ts";
@@ -15,7 +16,11 @@ import { pinNetworkKey } from "./network-pin.ts";
 import { MapRecordStore } from "./record-store.ts";
 import { RELAY_LIMITS, type RelayLimits } from "./relay-limits.ts";
 import { RELAY_TIMES, type RelayTimes } from "./relay-times.ts";
+import { RequestTally } from "./request-tally.ts";
 import { Services } from "./services.ts";
+import type { FigureSection, SupernodePhase } from "./status/figures.ts";
+import { type StatusAddress, startStatusServer } from "./status/status-server.ts";
+import { supernodeFigures } from "./status/supernode-figures.ts";
 import { openSupernodeKeys } from "./supernode-keys.ts";
 import type { TurnStats } from "./turn/turn-server.ts";
 
@@ -32,6 +37,8 @@ export interface SupernodeOptions {
   readonly port: number;
   /** Whether and how calls are relayed here; by default they are, with a small public machine's quotas. */
   readonly relaying?: RelayingChoice;
+  /** Where its operator reads health, metrics and the status page; null or left out: nowhere. */
+  readonly status?: StatusAddress | null;
   readonly log?: Logger;
   readonly now?: () => number;
   readonly random?: () => number;
@@ -43,6 +50,8 @@ export interface Supernode {
   readonly supernodeId: SupernodeId;
   readonly host: string;
   readonly port: number;
+  /** Of the operator's own page; null where there is none. */
+  readonly statusUrl: string | null;
   /** Attached nodes just now. */
   attachedNodes(): number;
   /** The supernodes that it counts as members, itself included. */
@@ -104,6 +113,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   const membership = await ListedMembership.open({ folder, loginServer, anchor, random, times, log }, self);
   undo.push(() => membership.close());
   const records = new MapRecordStore();
+  const tally = new RequestTally();
   const services = new Services({
     anchor,
     keys,
@@ -111,13 +121,15 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     membership,
     records,
     relay,
+    tally,
     times,
     limits,
     random,
     log,
   });
+  undo.push(() => services.close());
   const inTls = [services.socketServer.protocol, ...relay.protocols];
-  listener.serve([tlsProtocol(keys, inTls, times.attachTimeoutMs), ...relay.protocols]);
+  listener.serve([tlsProtocol(keys, inTls, times.attachTimeoutMs, listener.countRefused), ...relay.protocols]);
 
   const renewal = setInterval(() => {
     if (!isDueForRenewal(self, now())) return;
@@ -130,8 +142,29 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
       (error: unknown) => log.warn({ err: error }, "the certificate could not be renewed"),
     );
   }, times.renewalCheckMs);
+  undo.push(() => clearInterval(renewal));
   const { supernodeId } = self.value;
-  log.info({ supernodeId, host, port: listener.port }, "the supernode is up");
+
+  const figures: FigureSection[] = [
+    ...supernodeFigures({
+      attachedNodes: () => services.attachments.size,
+      maxAttachments: limits.maxAttachments,
+      members: () => membership.members().size,
+      links: () => services.socketServer.census().link,
+      records: () => records.size,
+      traffic: () => listener.traffic(),
+      connectionsRefused: listener.refused,
+      tally,
+    }),
+    ...relay.figures,
+  ];
+  let phase: SupernodePhase = "ready";
+  const startedAt = now();
+  const state = () => ({ supernodeId, host, port: listener.port, version: KITH_VERSION, startedAt, phase });
+  const status = options.status
+    ? await startStatusServer(options.status, { state, sections: figures, now, log })
+    : null;
+  log.info({ supernodeId, host, port: listener.port, version: KITH_VERSION }, "the supernode is up");
 
   let closed: Promise<void> | undefined;
   const closeAll = async () => {
@@ -142,6 +175,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     await listener.close();
     records.close();
     folder.close();
+    await status?.close();
     log.info("the supernode is closed");
   };
   const close = () => {
@@ -152,10 +186,12 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     supernodeId,
     host,
     port: listener.port,
+    statusUrl: status?.url ?? null,
     attachedNodes: () => services.attachments.size,
     relayed: () => relay.stats(),
     members: () => [...membership.members().keys()],
     async drain(withinMs) {
+      phase = "draining";
       await services.drain(withinMs);
       await close();
     },

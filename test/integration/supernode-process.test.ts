@@ -53,12 +53,16 @@ describe("the supernode's process", () => {
     network = await TestNetwork.start(1);
     const relay = await run(...argsFor(network), "--drain-seconds", "8");
     const { supernodeId, port } = await readiness(relay);
-    expect(relay.output().stdout).toBe(
-      `Supernode ${supernodeId} at 127.0.0.1:${port}, data in ${relay.child.spawnargs[relay.child.spawnargs.indexOf("--data") + 1]}\n`,
-    );
+    const [first, second] = relay.output().stdout.split("\n");
+    const folder = relay.child.spawnargs[relay.child.spawnargs.indexOf("--data") + 1];
+    expect(first).toBe(`Supernode ${supernodeId} at 127.0.0.1:${port}, data in ${folder}`);
+    const [, page = ""] = /^Status page at (http:\/\/127\.0\.0\.1:\d+\/), metrics at /.exec(second ?? "") ?? [];
+    expect(await (await fetch(`${page}ready`)).text()).toBe("ready\n");
     const node = await TestNode.online(await network.certificateOf(supernodeId), network.authority.device());
     relay.child.kill("SIGTERM");
     await until(() => node.toldToGo.length === 1);
+    const draining = await fetch(`${page}ready`);
+    expect([draining.status, await draining.text()]).toEqual([503, "draining\n"]);
     expect(node.socket.connected).toBe(true);
     node.close();
     expect(await relay.ended).toBe(0);

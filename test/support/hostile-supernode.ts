@@ -21,6 +21,7 @@ import { Listener } from "../../relay/listener.ts";
 import { LoginServerClient } from "../../relay/login-server-client.ts";
 import { RELAY_LIMITS } from "../../relay/relay-limits.ts";
 import { RELAY_TIMES } from "../../relay/relay-times.ts";
+import { RequestTally } from "../../relay/request-tally.ts";
 import { SocketServer } from "../../relay/socket-server.ts";
 import { openSupernodeKeys } from "../../relay/supernode-keys.ts";
 import type { TestNetwork } from "./test-network.ts";
@@ -145,9 +146,10 @@ export async function startHostileSupernode(
     limits: RELAY_LIMITS,
     times: RELAY_TIMES,
     now: Date.now,
+    tally: new RequestTally(),
     closed: () => undefined,
   });
-  listener.serve([tlsProtocol(keys, [server.protocol], RELAY_TIMES.attachTimeoutMs)]);
+  listener.serve([tlsProtocol(keys, [server.protocol], RELAY_TIMES.attachTimeoutMs, listener.countRefused)]);
   return {
     certificate: self.value,
     peers,

@@ -30,6 +30,20 @@ describe("the command line of the supernode", () => {
     });
   });
 
+  it("opens the status page for this machine alone, where it is told, or not at all", () => {
+    const statusOf = (...args: string[]) => {
+      const command = parseCommandLine([...NEEDED, ...args], {});
+      return command.kind === "run" ? command.options["status-listen"] : undefined;
+    };
+    expect(statusOf()).toEqual({ host: "127.0.0.1", port: 0 });
+    expect(statusOf("--status-listen", "10.1.2.3:9470")).toEqual({ host: "10.1.2.3", port: 9_470 });
+    expect(statusOf("--status-listen", "[::1]:9470")).toEqual({ host: "::1", port: 9_470 });
+    expect(statusOf("--status-listen", "off")).toBeNull();
+    for (const wrong of ["9470", ":9470", "localhost:9470", "::1:9470", "[10.0.0.1]:1", "10.0.0.1:65536", "on"]) {
+      expect(refusalOf([...NEEDED, "--status-listen", wrong]), wrong).toMatch(/--status-listen: an address and a port/);
+    }
+  });
+
   it("takes every option from the environment too, and prefers the command line", () => {
     const environment = {
       KITH_RELAY_LOGIN_SERVER: "https://one.example",
