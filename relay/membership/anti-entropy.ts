@@ -9,7 +9,6 @@ import {
   MAX_ITEMS_BYTES,
   MAX_RANGE_MEMBERS,
   MAX_RANGES_BYTES,
-  MAX_WANTED,
   rangeBytes,
   type SummaryEntry,
   type SummaryRange,
@@ -20,9 +19,12 @@ import { type GossipContext, jittered, send } from "./gossip-context.ts";
 import { GOSSIP_LIMITS } from "./gossip-times.ts";
 import { bucketOf, prefixOf } from "./member-table.ts";
 import type { Peer } from "./peer.ts";
+import type { Wishes } from "./wishes.ts";
 
 /** An answer may take this long, beyond which nobody waits for it. */
 const ANSWER_MS = 5_000;
+/** A newcomer compares again after these, with others: a lost packet must not leave it without a part of the members. */
+const NEWCOMER_SYNCS_MS = [1_000, 2_000, 4_000, 8_000];
 
 type Known = Pick<Peer, "id" | "announcement" | "item">;
 
@@ -34,20 +36,32 @@ export interface AntiEntropyOutcomes {
 export class AntiEntropy {
   readonly #context: GossipContext;
   readonly #outcomes: AntiEntropyOutcomes;
+  readonly #wishes: Wishes;
   /** Whom we have asked, until when we listen. */
   readonly #asked = new Map<SupernodeId, number>();
-  readonly #wantedAt = new Map<SupernodeId, number>();
-  #wishes = new Map<Peer, Wanted[]>();
   #isCatchingUp = false;
 
-  constructor(context: GossipContext, outcomes: AntiEntropyOutcomes) {
+  constructor(context: GossipContext, wishes: Wishes, outcomes: AntiEntropyOutcomes) {
     this.#context = context;
+    this.#wishes = wishes;
     this.#outcomes = outcomes;
   }
 
   start(): void {
     const { agenda, now, times, random } = this.#context;
     agenda.schedule(now + times.syncMs * random(), () => this.#periodic());
+  }
+
+  /** This supernode has just become a member. */
+  learnAll(from: Peer): void {
+    const { agenda, now, table } = this.#context;
+    this.syncWith(from);
+    for (const ms of NEWCOMER_SYNCS_MS) {
+      agenda.schedule(now + ms, () => {
+        const [partner] = table.sample(1, null);
+        if (partner) this.syncWith(partner);
+      });
+    }
   }
 
   syncWith(peer: Peer): void {
@@ -104,34 +118,16 @@ export class AntiEntropy {
     this.#tell(from, items);
   }
 
-  /** Remembered until `flush`, so that one message asks for many. */
-  askFor(from: Peer, supernodeId: SupernodeId, certificate: boolean): void {
-    const { now, times } = this.#context;
-    const askedAt = this.#wantedAt.get(supernodeId);
-    if (askedAt !== undefined && now - askedAt < times.wantRetryMs) return;
-    this.#wantedAt.set(supernodeId, now);
-    const wishes = this.#wishes.get(from);
-    if (wishes) wishes.push({ supernodeId, certificate });
-    else this.#wishes.set(from, [{ supernodeId, certificate }]);
-  }
-
+  /** Sends what is wished for. */
   flush(): void {
-    if (this.#wishes.size === 0) return;
-    const wishes = this.#wishes;
-    this.#wishes = new Map();
-    for (const [peer, wanted] of wishes) {
-      for (let from = 0; from < wanted.length; from += MAX_WANTED) {
-        const message = { type: "want", wanted: wanted.slice(from, from + MAX_WANTED) } as const;
-        send(this.#context, peer, message);
-      }
+    for (const peer of this.#wishes.flush()) {
       if (this.#asked.has(peer.id)) this.#catchUp(peer);
     }
   }
 
   sweep(): void {
-    const { now, times } = this.#context;
+    const { now } = this.#context;
     for (const [id, until] of this.#asked) if (until < now) this.#asked.delete(id);
-    for (const [id, at] of this.#wantedAt) if (now - at > times.wantRetryMs) this.#wantedAt.delete(id);
   }
 
   #periodic(): void {
@@ -161,7 +157,7 @@ export class AntiEntropy {
       const peer = table.get(supernodeId);
       const known = supernodeId === self.id ? self.announcement.value : peer?.announcement.value;
       if (!known || (!peer?.voucher && supernodeId !== self.id) || known.incarnation < incarnation) {
-        this.askFor(from, supernodeId, !certificates.get(supernodeId));
+        this.#wishes.ask(from, supernodeId, !certificates.get(supernodeId));
       } else if (known.incarnation > incarnation) {
         const item = supernodeId === self.id ? self.item : peer?.item;
         if (item) missing.push(item);

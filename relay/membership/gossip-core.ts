@@ -36,6 +36,7 @@ import { Reconnector } from "./reconnector.ts";
 import { Roster } from "./roster.ts";
 import { retransmissions } from "./suspicion-timeout.ts";
 import { TokenBucket } from "./token-bucket.ts";
+import { Wishes } from "./wishes.ts";
 
 export type GossipEvent =
   | { readonly type: "start" }
@@ -77,6 +78,7 @@ export class GossipCore {
   readonly #context: GossipContext;
   readonly #roster: Roster;
   readonly #prober: Prober;
+  readonly #wishes: Wishes;
   readonly #antiEntropy: AntiEntropy;
   readonly #joining: Joining;
   readonly #newcomers: Newcomers;
@@ -106,9 +108,12 @@ export class GossipCore {
     this.#context = context;
     for (const seed of options.seeds) context.certificates.add(seed);
     this.#inquiries = new TokenBucket(GOSSIP_LIMITS.inquiryBurst, GOSSIP_LIMITS.inquiriesPerSecond, now);
-    this.#antiEntropy = new AntiEntropy(context, { onSignOfLife: (peer) => this.#reconnector.remind(peer) });
+    this.#wishes = new Wishes(context);
+    this.#antiEntropy = new AntiEntropy(context, this.#wishes, {
+      onSignOfLife: (peer) => this.#reconnector.remind(peer),
+    });
     this.#roster = new Roster(context, {
-      onUnknown: (from, id, withCertificate) => this.#antiEntropy.askFor(from, id, withCertificate),
+      onUnknown: (from, id, withCertificate) => this.#wishes.ask(from, id, withCertificate),
       onAdmitted: (by) => this.#onAdmitted(by),
       onSecondOpinion: (peer) => this.#prober.probeNow(peer),
     });
@@ -329,7 +334,7 @@ export class GossipCore {
     metrics.refused["unknown-sender"]++;
     const [somebody] = table.sample(1, id);
     if (somebody && !table.get(id) && this.#inquiries.take(now)) {
-      this.#antiEntropy.askFor(somebody, id, !certificates.get(id));
+      this.#wishes.guess(somebody, id, !certificates.get(id));
     }
   }
 
@@ -337,7 +342,7 @@ export class GossipCore {
     if (this.stage.kind === "member") return;
     this.#joining.admitted();
     this.#roster.tellOfSelf();
-    this.#antiEntropy.syncWith(by);
+    this.#antiEntropy.learnAll(by);
   }
 
   /** Those who have greeted us while we could not yet let anybody in. */

@@ -32,6 +32,7 @@ export class Roster {
     this.#outcomes = outcomes;
     this.#suspicions = new Suspicions(context, {
       onSelf: (incarnation) => this.#refute(incarnation),
+      onUnknownAccuser: (from, id) => outcomes.onUnknown(from, id, !context.certificates.get(id)),
       onDeath: (peer) => this.#end(peer, "dead"),
       onSecondOpinion: outcomes.onSecondOpinion,
     });

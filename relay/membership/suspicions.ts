@@ -18,6 +18,8 @@ interface OpenSuspicion {
 export interface SuspicionOutcomes {
   /** This supernode itself is suspected. */
   onSelf(incarnation: number): void;
+  /** It is, by somebody whose signature cannot be checked. */
+  onUnknownAccuser(from: Peer, accuser: SupernodeId): void;
   onDeath(peer: Peer): void;
   /** Others suspect this peer, and it is for us to see for ourselves. */
   onSecondOpinion(peer: Peer): void;
@@ -53,7 +55,11 @@ export class Suspicions {
     const { subject, incarnation, accuser: accuserId } = suspicion.value;
     if (accuserId === self.id || accuserId === subject) return;
     const accuser = table.get(accuserId);
-    if (!accuser?.voucher) return;
+    if (!accuser?.voucher) {
+      // Who accuses us in vain only because we do not know each other yet must become known.
+      if (subject === self.id) this.#outcomes.onUnknownAccuser(from, accuserId);
+      return;
+    }
     const key = accuser.certificate.value.signKey;
     if (subject === self.id) {
       if (isGenuine(this.#context, "suspicion", suspicion, key, from)) this.#outcomes.onSelf(incarnation);

@@ -52,6 +52,22 @@ describe("joining", () => {
     expect(agree(network.up)).toBe(true);
   });
 
+  it("does so although packets are lost, and nobody holds the newcomer for dead meanwhile", () => {
+    let stillUnknown = 0;
+    for (const seed of [1, 2, 3, 4, 5, 6]) {
+      const network = settled(60, { seed, loss: 0.02 });
+      const newcomer = network.add();
+      newcomer.start([network.nodes[3] as SimNode, network.nodes[4] as SimNode]);
+      network.time.run(8 * SECOND);
+      stillUnknown += network.up.filter((node) => !node.view().has(newcomer.id)).length;
+      stillUnknown += network.up.length - newcomer.view().size;
+      network.time.run(30 * SECOND);
+      expect(agree(network.up)).toBe(true);
+      expect(deaths(network)).toBe(0);
+    }
+    expect(stillUnknown).toBeLessThanOrEqual(3);
+  });
+
   it("merges two networks that began apart", () => {
     const network = new SimGossip({ seed: 11 });
     const left = Array.from({ length: 6 }, () => network.add());
