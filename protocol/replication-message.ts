@@ -35,6 +35,8 @@ export type ReplicationMessage =
 /** So many fit a frame of either kind. */
 export const MAX_OFFERED = 1_000;
 export const MAX_SENT = 200;
+/** The largest message: a full one of records. */
+export const MAX_REPLICATION_BYTES = 3 + MAX_SENT * (MAX_LEASE_BYTES + 11);
 
 const OFFER = 1;
 const ANSWER = 2;

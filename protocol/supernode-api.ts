@@ -7,6 +7,7 @@ import { bytesField, bytesUpTo, DeviceId, InboxId, SIGNATURE_BYTES, SupernodeId,
 import { MAX_LEASE_BYTES } from "./lease.ts";
 import { LIMITS } from "./limits.ts";
 import { UserPresence } from "./presence.ts";
+import { MAX_REPLICATION_BYTES } from "./replication-message.ts";
 import { method, Nothing } from "./rpc.ts";
 
 /** Both ends use the parser of wire-parser.ts; pinned-tls.ts has the options that connect. */
@@ -42,6 +43,8 @@ const nonce = bytesField(32);
 const proof = bytesField(SIGNATURE_BYTES);
 const sealedStatus = bytesUpTo(LIMITS.maxSealedStatusBytes);
 const envelope = bytesUpTo(LIMITS.maxEnvelopeBytes);
+/** As replication-message.ts encodes it. */
+const replication = z.strictObject({ message: bytesUpTo(MAX_REPLICATION_BYTES) });
 
 /** The supernode's first words on every connection: who it says it is, and what to sign. */
 export const Challenge = z.strictObject({ protocolVersion: z.number().int(), nonce, certificate });
@@ -127,6 +130,8 @@ export const LINK_METHODS = {
     z.strictObject({ add: z.array(InboxId).max(MAX_WATCH_BATCH), remove: z.array(InboxId).max(MAX_WATCH_BATCH) }),
     Nothing,
   ),
+  /** Between holders of records when members come and go. What it leads to is told by a message of its own. */
+  replicate: method(replication, Nothing),
   /** Passes an envelope to a device that is attached there. */
   route: method(
     z.strictObject({ inbox: InboxId, from: z.strictObject({ userId: UserId, deviceId: DeviceId }), envelope }),
@@ -144,6 +149,8 @@ export const LINK_PUSHES = {
     gone: z.boolean(),
     lastSeenAt: z.number().int().nonnegative(),
   }),
+  /** A message of replication the other way, so that two supernodes need one connection for it. */
+  replicated: replication,
   /** A watched inbox: its device is attached with this status, or gone. */
   inboxChanged: z.strictObject({
     inbox: InboxId,

@@ -15,10 +15,12 @@ export const NODE_REQUESTS = nodeRequests;
 
 export type LeaseChange = z.infer<typeof LINK_PUSHES.leaseChanged>;
 export type InboxChange = z.infer<typeof LINK_PUSHES.inboxChanged>;
+type Replicated = z.infer<typeof LINK_PUSHES.replicated>;
 
 export type LinkPush =
   | { readonly name: "leaseChanged"; readonly value: LeaseChange }
-  | { readonly name: "inboxChanged"; readonly value: InboxChange };
+  | { readonly name: "inboxChanged"; readonly value: InboxChange }
+  | { readonly name: "replicated"; readonly value: Replicated };
 
 export interface LinkPeer {
   readonly supernodeId: SupernodeId;

@@ -10,12 +10,13 @@ export interface LinkServiceParts {
   readonly shard: Shard;
   readonly attachments: Attachments;
   readonly inboxWatches: WatchRegistry<InboxId>;
+  replicate(peer: LinkPeer, message: Uint8Array): void;
 }
 
 export type LinkHandlers = SessionHandlers<typeof LINK_REQUESTS, LinkPeer>;
 
-/** Errors: those of shard.ts, and `too-large` for a peer that watches too much. */
-export function linkHandlers({ shard, attachments, inboxWatches }: LinkServiceParts): LinkHandlers {
+/** Errors: those of shard.ts and replicator.ts, and `too-large` for a peer that watches too much. */
+export function linkHandlers({ shard, attachments, inboxWatches, replicate }: LinkServiceParts): LinkHandlers {
   return {
     store(_peer, { lease, certificate }) {
       shard.store(lease, certificate);
@@ -44,6 +45,11 @@ export function linkHandlers({ shard, attachments, inboxWatches }: LinkServicePa
       inboxWatches.remove(peer, remove);
       inboxWatches.add(peer, add);
       for (const inbox of add) peer.push({ name: "inboxChanged", value: attachments.stateOf(inbox) });
+      return {};
+    },
+
+    replicate(peer, { message }) {
+      replicate(peer, message);
       return {};
     },
 

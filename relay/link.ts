@@ -107,6 +107,10 @@ export class Link {
       const parsed = LINK_PUSHES.inboxChanged.safeParse(received);
       if (parsed.success) this.#parts.onPush({ name: "inboxChanged", value: parsed.data });
     });
+    socket.on("replicated", (received: unknown) => {
+      const parsed = LINK_PUSHES.replicated.safeParse(received);
+      if (parsed.success) this.#parts.onPush({ name: "replicated", value: parsed.data });
+    });
     socket.on("disconnect", () => {
       if (this.#state.kind !== "joined" || this.#state.socket !== socket) return;
       this.#state = { kind: "closed" };

@@ -59,6 +59,10 @@ export class ListedMembership implements Membership {
     if (!known || known.value.serial < supernode.value.serial) this.#pollSoon();
   }
 
+  linkLost(): void {
+    this.#pollSoon();
+  }
+
   onChange(listener: (change: MembershipChange) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);

@@ -1,21 +1,35 @@
 /** Finding a user: one holder is asked, the next at once if it is slow, fails or lies; the homes say how the devices do. */
-import { KithError } from "../protocol/errors.ts";
+import type { Logger } from "pino";
+import { type ErrorCode, KithError } from "../protocol/errors.ts";
 import type { SupernodeId, UserId } from "../protocol/identifiers.ts";
 import { holdersOf } from "../protocol/placement.ts";
 import type { UserPresence } from "../protocol/presence.ts";
+import type { Output } from "../protocol/rpc.ts";
 import type { TrustAnchor } from "../protocol/trust.ts";
 import type { InboxSubscriptions } from "./inbox-subscriptions.ts";
+import type { LINK_REQUESTS } from "./link-peer.ts";
 import type { Membership } from "./membership-source.ts";
 import type { Peers } from "./peers.ts";
 import type { PresenceBoard } from "./presence-board.ts";
 import { isSaidToBeThere, type LeaseRecord } from "./record-store.ts";
+import {
+  type HolderAnswer,
+  type QueryNetwork,
+  type QueryOptions,
+  type QueryResult,
+  queryHolders,
+} from "./records/holder-query.ts";
+import type { HolderStandings } from "./records/holder-standing.ts";
 import type { RelayTimes } from "./relay-times.ts";
 import { trustRecord } from "./trusted-record.ts";
 import { WatchedUser } from "./watched-user.ts";
 import { withinMs } from "./within.ts";
 
-/** That a user is unknown is believed of two holders, since one may have just lost or hidden the record. */
-const ANSWERS_FOR_NOTHING = 2;
+/** That a user is unknown is believed of so many holders, as long as all have what is theirs to hold. */
+const ANSWERS_FOR_NOTHING = 3;
+
+/** What says nothing of the holder but that it could not be asked. */
+const SILENT: ReadonlySet<ErrorCode> = new Set(["timeout", "supernode-unreachable"]);
 
 export interface LookUpParts {
   readonly self: SupernodeId;
@@ -24,7 +38,11 @@ export interface LookUpParts {
   readonly peers: Peers;
   readonly inboxes: InboxSubscriptions;
   readonly board: PresenceBoard;
-  readonly times: Pick<RelayTimes, "lookupHedgeMs" | "presenceSettleMs">;
+  readonly standings: HolderStandings;
+  /** Whether records may be on their way to new holders, who then do not have them yet. */
+  readonly isUnsettled: () => boolean;
+  readonly times: Pick<RelayTimes, "lookupHedgeMs" | "presenceSettleMs" | "linkRequestMs">;
+  readonly log: Logger;
 }
 
 export class LookUp {
@@ -44,11 +62,13 @@ export class LookUp {
     const user = new WatchedUser(userId, inboxes, anchor.now, () => heard());
     const settled = () => this.#settled(user, (listener) => (heard = listener));
     try {
-      const records = await this.#find(userId, holders);
-      for (const record of records) user.learn(record);
+      const first = await this.#query(userId, holders, "first");
+      if (first.answers === 0) throw new KithError("supernode-unreachable");
+      for (const record of first.records) user.learn(record);
       const presence = await settled();
-      if (!this.#hasPerhapsMoved(records, presence)) return presence;
-      await this.#askAll(userId, holders, (record) => user.learn(record));
+      if (!this.#hasPerhapsMoved(first.records, presence)) return presence;
+      const all = await this.#query(userId, holders, "outvote");
+      for (const record of all.records) user.learn(record);
       return await settled();
     } finally {
       user.close();
@@ -62,68 +82,44 @@ export class LookUp {
     return holdersOf(userId, membership.members().keys()).sort((a, b) => rank(a) - rank(b));
   }
 
-  /** @param holders are taken from the front: those left over have not been asked. */
-  #find(userId: UserId, holders: SupernodeId[]): Promise<LeaseRecord[]> {
-    return new Promise((resolve, reject) => {
-      let asked = 0;
-      let failed = 0;
-      let empty = 0;
-      let hedge: NodeJS.Timeout | undefined;
-      let isOver = false;
-      const finish = (settle: () => void) => {
-        isOver = true;
-        clearTimeout(hedge);
-        settle();
-      };
-      const next = () => {
-        if (isOver) return;
-        clearTimeout(hedge);
-        const holder = holders.shift();
-        if (!holder) {
-          if (empty + failed < asked) return;
-          finish(() => (empty > 0 ? resolve([]) : reject(new KithError("supernode-unreachable"))));
-          return;
-        }
-        asked++;
-        hedge = setTimeout(next, this.#parts.times.lookupHedgeMs);
-        this.#ask(holder, userId).then(
-          (records) => {
-            if (isOver) return;
-            if (records.length > 0) return finish(() => resolve(records));
-            if (++empty >= ANSWERS_FOR_NOTHING) return finish(() => resolve([]));
-            next();
-          },
-          () => {
-            failed++;
-            next();
-          },
-        );
-      };
-      next();
-    });
-  }
-
-  /** Whoever answers within presenceSettleMs is heard. */
-  async #askAll(userId: UserId, holders: readonly SupernodeId[], learn: (record: LeaseRecord) => void): Promise<void> {
-    const answers = holders.map((holder) =>
-      this.#ask(holder, userId).then(
-        (records) => {
-          for (const record of records) learn(record);
-        },
-        () => undefined,
-      ),
-    );
-    await withinMs(this.#parts.times.presenceSettleMs, Promise.all(answers));
+  #query(
+    userId: UserId,
+    holders: readonly SupernodeId[],
+    confidence: QueryOptions["confidence"],
+  ): Promise<QueryResult> {
+    const { anchor, standings, times, isUnsettled } = this.#parts;
+    const options = {
+      confidence,
+      answersForNothing: isUnsettled() ? holders.length : ANSWERS_FOR_NOTHING,
+      hedgeMs: times.lookupHedgeMs,
+      patienceMs: confidence === "first" ? times.linkRequestMs : times.presenceSettleMs,
+    };
+    const network: QueryNetwork = {
+      ask: (holder, answered) => void this.#ask(holder, userId).then(answered),
+      after: (ms, task) => {
+        const timer = setTimeout(task, ms);
+        return () => clearTimeout(timer);
+      },
+      now: anchor.now,
+    };
+    return new Promise((resolve) => queryHolders(holders, options, standings, network, resolve));
   }
 
   /** All records of an answer hold, or the answer does not. */
-  async #ask(holder: SupernodeId, userId: UserId): Promise<LeaseRecord[]> {
-    const { records } = await this.#parts.peers.call(holder, "find", { userId });
+  async #ask(holder: SupernodeId, userId: UserId): Promise<HolderAnswer> {
+    const { anchor, peers, log } = this.#parts;
+    let told: Output<typeof LINK_REQUESTS.find>;
     try {
-      return records.map((record) => trustRecord(this.#parts.anchor, userId, record));
+      told = await peers.call(holder, "find", { userId });
     } catch (error) {
-      this.#parts.peers.accuse(holder, error);
-      throw error;
+      const isSilent = error instanceof KithError && SILENT.has(error.code);
+      return { kind: "failed", fault: isSilent ? "silent" : "refused" };
+    }
+    try {
+      return { kind: "records", records: told.records.map((record) => trustRecord(anchor, userId, record)) };
+    } catch (error) {
+      log.warn({ err: error, supernodeId: holder }, "a holder has answered with what does not hold");
+      return { kind: "failed", fault: "forged" };
     }
   }
 

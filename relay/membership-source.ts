@@ -17,6 +17,8 @@ export interface Membership {
   members(): ReadonlyMap<SupernodeId, Member>;
   /** A certified supernode has shown itself; it may not be a member yet. */
   meet(supernode: Member): void;
+  /** The connection to a member has broken, which may mean more than that. */
+  linkLost(supernodeId: SupernodeId): void;
   /** Told after `members()` has changed. Returns how to stop being told. */
   onChange(listener: (change: MembershipChange) => void): () => void;
   close(): void;

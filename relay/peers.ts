@@ -10,11 +10,9 @@ import { Link, type LinkParts } from "./link.ts";
 import type { LINK_REQUESTS, LinkPeer, LinkPush } from "./link-peer.ts";
 import type { LinkHandlers } from "./link-service.ts";
 import type { Membership, MembershipChange } from "./membership-source.ts";
-import type { RelayTimes } from "./relay-times.ts";
+import type { HolderFault, HolderStandings } from "./records/holder-standing.ts";
 
 type Requests = typeof LINK_REQUESTS;
-
-type PeersTimes = Pick<RelayTimes, "distrustMs" | "slownessMs">;
 
 export interface PeersParts {
   readonly self: SupernodeId;
@@ -22,7 +20,10 @@ export interface PeersParts {
   /** Answers what this supernode asks itself. */
   readonly local: LinkHandlers;
   readonly link: Omit<LinkParts, "onPush" | "onLost">;
-  readonly times: PeersTimes;
+  /** What was seen of each: who has failed is asked last for a while. */
+  readonly standings: HolderStandings;
+  /** ms since 1970 */
+  readonly now: () => number;
   readonly log: Logger;
 }
 
@@ -36,8 +37,6 @@ export class Peers {
   readonly #parts: PeersParts;
   readonly #links = new Map<SupernodeId, Link>();
   readonly #listeners: PeersListener[] = [];
-  /** Supernodes to be asked last, and until when. */
-  readonly #disfavoured = new Map<SupernodeId, number>();
   /** This supernode as its own peer. */
   readonly loopback: LinkPeer;
   #isClosed = false;
@@ -63,7 +62,7 @@ export class Peers {
     try {
       return await this.#link(to).call(name, input);
     } catch (error) {
-      if (error instanceof KithError && error.code === "timeout") this.#disfavour(to, this.#parts.times.slownessMs);
+      if (error instanceof KithError && error.code === "timeout") this.#report(to, "silent");
       throw error;
     }
   }
@@ -77,13 +76,13 @@ export class Peers {
   /** Whether it is worth asking: it does not fail, has not been too slow lately, and has not lied. */
   isGood(supernodeId: SupernodeId): boolean {
     if (this.#links.get(supernodeId)?.isFailed) return false;
-    return (this.#disfavoured.get(supernodeId) ?? 0) <= performance.now();
+    return this.#parts.standings.isGood(supernodeId, this.#parts.now());
   }
 
   /** A supernode has passed on what does not hold: it is asked last for a while. */
   accuse(supernodeId: SupernodeId, error: unknown): void {
     this.#parts.log.warn({ err: error, supernodeId }, "a supernode passed on what does not hold");
-    this.#disfavour(supernodeId, this.#parts.times.distrustMs);
+    this.#report(supernodeId, "forged");
   }
 
   close(): void {
@@ -92,9 +91,8 @@ export class Peers {
     this.#links.clear();
   }
 
-  #disfavour(supernodeId: SupernodeId, forMs: number): void {
-    const until = performance.now() + forMs;
-    this.#disfavoured.set(supernodeId, Math.max(until, this.#disfavoured.get(supernodeId) ?? 0));
+  #report(supernodeId: SupernodeId, fault: HolderFault): void {
+    this.#parts.standings.report(supernodeId, fault, this.#parts.now());
   }
 
   #link(supernodeId: SupernodeId): Link {
@@ -114,7 +112,6 @@ export class Peers {
   #memberChanged(change: MembershipChange): void {
     if (change.kind === "joined") return;
     const supernodeId = change.kind === "left" ? change.supernodeId : change.member.value.supernodeId;
-    if (change.kind === "left") this.#disfavoured.delete(supernodeId);
     const link = this.#links.get(supernodeId);
     if (!link || (change.kind === "renewed" && isSamePlace(link, change.member.value))) return;
     this.#links.delete(supernodeId);
@@ -128,6 +125,7 @@ export class Peers {
 
   #lost(supernodeId: SupernodeId): void {
     if (this.#isClosed) return;
+    this.#parts.membership.linkLost(supernodeId);
     for (const listener of this.#listeners) listener.lost(supernodeId);
   }
 }

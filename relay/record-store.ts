@@ -1,7 +1,7 @@
 /** Where a supernode keeps its shard of the directory: the leases that are its to hold. */
 import type { DeviceId, InboxId, SupernodeId, UserId } from "../protocol/identifiers.ts";
 import { isLeaseValid, type Lease } from "../protocol/lease.ts";
-import { LIMITS, TIMES } from "../protocol/limits.ts";
+import { TIMES } from "../protocol/limits.ts";
 import type { Signed } from "../protocol/signed.ts";
 
 /** One device's lease and what its home has said since. */
@@ -51,72 +51,6 @@ export function forgetAt(record: LeaseRecord): number {
   return (record.gone ? record.lastSeenAt : issuedAt + validityMs) + TIMES.leaseMemoryMs;
 }
 
-/** A store in plain memory. */
-export class MapRecordStore implements RecordStore {
-  readonly #users = new Map<UserId, Map<DeviceId, LeaseRecord>>();
-  #size = 0;
-
-  get size(): number {
-    return this.#size;
-  }
-
-  put(received: Signed<Lease>, now: number): PutResult {
-    const lease = ownCopy(received);
-    const { userId, deviceId, sequence, issuedAt, validityMs } = lease.value;
-    const record = { lease, gone: validityMs === 0, lastSeenAt: issuedAt };
-    if (forgetAt(record) <= now) return "stale";
-    const devices = this.#users.get(userId) ?? new Map<DeviceId, LeaseRecord>();
-    const present = devices.get(deviceId)?.lease.value.sequence ?? -1;
-    if (sequence <= present) return sequence === present ? "known" : "stale";
-    if (!devices.has(deviceId)) {
-      if (devices.size >= LIMITS.maxDevicesPerAccount) this.#forget(userId, devices, leastRecent(devices));
-      this.#size++;
-    }
-    devices.set(deviceId, record);
-    this.#users.set(userId, devices);
-    return "stored";
-  }
-
-  markGone(notice: GoneNotice, now: number): boolean {
-    const devices = this.#users.get(notice.userId);
-    const record = devices?.get(notice.deviceId);
-    if (!devices || !record || record.gone) return false;
-    const { inbox, home, issuedAt } = record.lease.value;
-    if (inbox !== notice.inbox || home !== notice.home) return false;
-    const lastSeenAt = Math.min(now, Math.max(issuedAt, notice.lastSeenAt));
-    devices.set(notice.deviceId, { ...record, gone: true, lastSeenAt });
-    return true;
-  }
-
-  find(userId: UserId, now: number): LeaseRecord[] {
-    return [...(this.#users.get(userId)?.values() ?? [])].filter((record) => forgetAt(record) > now);
-  }
-
-  expire(now: number): number {
-    const before = this.#size;
-    for (const [userId, devices] of this.#users) {
-      for (const [deviceId, record] of devices) {
-        if (forgetAt(record) <= now) this.#forget(userId, devices, deviceId);
-      }
-    }
-    return before - this.#size;
-  }
-
-  userIds(): Iterable<UserId> {
-    return this.#users.keys();
-  }
-
-  close(): void {
-    this.#users.clear();
-    this.#size = 0;
-  }
-
-  #forget(userId: UserId, devices: Map<DeviceId, LeaseRecord>, deviceId: DeviceId): void {
-    if (devices.delete(deviceId)) this.#size--;
-    if (devices.size === 0) this.#users.delete(userId);
-  }
-}
-
 /** Whether the record says that its device is attached, as far as a holder can know. */
 export function isSaidToBeThere(record: LeaseRecord, now: number): boolean {
   return !record.gone && isLeaseValid(record.lease.value, now);
@@ -127,10 +61,4 @@ export function ownCopy(lease: Signed<Lease>): Signed<Lease> {
   const bytes = Uint8Array.from(lease.bytes);
   const bodyLength = lease.body.length;
   return { value: lease.value, bytes, body: bytes.subarray(0, bodyLength), signature: bytes.subarray(bodyLength) };
-}
-
-/** An account that makes up devices without end only ever pushes out its own. */
-function leastRecent(devices: ReadonlyMap<DeviceId, LeaseRecord>): DeviceId {
-  const oldestFirst = [...devices.values()].sort((a, b) => a.lastSeenAt - b.lastSeenAt);
-  return (oldestFirst[0] as LeaseRecord).lease.value.deviceId;
 }

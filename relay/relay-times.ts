@@ -1,5 +1,6 @@
 /** Every time that a supernode keeps to, in milliseconds; a test passes shorter ones. */
 import { TIMES } from "../protocol/limits.ts";
+import { STANDING_TIMES } from "./records/holder-standing.ts";
 
 export const RELAY_TIMES = {
   attachTimeoutMs: TIMES.attachTimeoutMs,
@@ -23,9 +24,7 @@ export const RELAY_TIMES = {
   republishMs: 20_000,
   /** How long a home keeps telling holders that a device is gone. */
   goneNoticeMs: 10 * 60_000,
-  /** A supernode that has lied is asked last for this long, and one that was too slow for that long. */
-  distrustMs: 10 * 60_000,
-  slownessMs: 30_000,
+  ...STANDING_TIMES,
   /** Sweep over expired records and lapsed presences. */
   sweepMs: 60_000,
   /** The supernode list is polled, quickly after a change, then ever more slowly. */

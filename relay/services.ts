@@ -18,8 +18,11 @@ import { Peers } from "./peers.ts";
 import { PresenceBoard } from "./presence-board.ts";
 import { Publisher } from "./publisher.ts";
 import type { RecordStore } from "./record-store.ts";
+import { HolderStandings } from "./records/holder-standing.ts";
+import type { ReplicatedStore } from "./records/replication-parts.ts";
 import type { RelayLimits } from "./relay-limits.ts";
 import type { RelayTimes } from "./relay-times.ts";
+import { Replicator } from "./replicator.ts";
 import type { RequestTally } from "./request-tally.ts";
 import { Shard } from "./shard.ts";
 import { SocketServer } from "./socket-server.ts";
@@ -32,7 +35,7 @@ export interface ServicesParts {
   /** This supernode's own certificate, as it is now. */
   readonly self: () => Member;
   readonly membership: Membership;
-  readonly records: RecordStore;
+  readonly records: RecordStore & ReplicatedStore;
   readonly relay: Pick<CallRelay, "credentialsFor">;
   readonly tally: RequestTally;
   readonly times: RelayTimes;
@@ -48,6 +51,8 @@ const DRAIN_CHECK_MS = 50;
 export class Services {
   readonly socketServer: SocketServer;
   readonly attachments: Attachments;
+  readonly standings: HolderStandings;
+  readonly replicator: Replicator;
   readonly #publisher: Publisher;
   readonly #peers: Peers;
   readonly #inboxes: InboxSubscriptions;
@@ -67,14 +72,23 @@ export class Services {
     this.#inboxWatches = new WatchRegistry(limits.maxWatchesPerLink);
     this.attachments = new Attachments({ now, random, limits, times });
     const shard = new Shard({ self, anchor, membership, records, watches: this.#leaseWatches });
-    const local = linkHandlers({ shard, attachments: this.attachments, inboxWatches: this.#inboxWatches });
+    const local = linkHandlers({
+      shard,
+      attachments: this.attachments,
+      inboxWatches: this.#inboxWatches,
+      replicate: (peer, message) => this.replicator.receive(peer, message),
+    });
     const identity = { anchor, signSecret: keys.signing.secretKey, self: parts.self };
-    this.#peers = new Peers({ self, membership, local, link: { identity, times, random }, times, log });
+    this.standings = new HolderStandings(times);
+    const { standings } = this;
+    this.#peers = new Peers({ self, membership, local, link: { identity, times, random }, standings, now, log });
+    this.replicator = new Replicator({ self, anchor, membership, peers: this.#peers, records, random });
     this.#publisher = new Publisher({ membership, peers: this.#peers, now, random, times });
     this.#inboxes = new InboxSubscriptions(this.#peers, random);
     const seekers = { anchor, membership, peers: this.#peers, inboxes: this.#inboxes, times };
     this.#board = new PresenceBoard({ ...seekers, random });
-    const lookUp = new LookUp({ ...seekers, self, board: this.#board });
+    const isUnsettled = () => this.replicator.isUnsettled;
+    const lookUp = new LookUp({ ...seekers, self, board: this.#board, standings, isUnsettled, log });
     const node = nodeHandlers({
       self,
       anchor,
@@ -111,7 +125,10 @@ export class Services {
     membership.onChange((change) => {
       if (change.kind === "left") this.socketServer.closeLinks((supernodeId) => supernodeId === change.supernodeId);
     });
-    this.#sweep = setInterval(() => records.expire(now()), times.sweepMs);
+    this.#sweep = setInterval(() => {
+      records.expire(now());
+      standings.sweep(now());
+    }, times.sweepMs);
   }
 
   /** Asks the attached nodes to go elsewhere and waits until they have, at most this long. */
@@ -132,6 +149,7 @@ export class Services {
     this.#publisher.close();
     this.#board.close();
     this.#inboxes.close();
+    this.replicator.close();
     this.#peers.close();
     await this.socketServer.close();
   }
@@ -141,5 +159,6 @@ export class Services {
     if (phase.kind !== "link") return;
     this.#leaseWatches.drop(phase.peer);
     this.#inboxWatches.drop(phase.peer);
+    this.replicator.linkClosed(phase.peer);
   }
 }

@@ -1,8 +1,9 @@
 /** A supernode from start to end: its identity, its certificate, its place in the network, then its services. */
+import { randomBytes } from "node:crypto";
 import { type Logger, pino } from "pino";
 import { KithError } from "../protocol/errors.ts";
 import type { SupernodeId } from "../protocol/identifiers.ts";
-import { trustAnchor } from "../protocol/trust.ts";
+import { type TrustAnchor, trustAnchor } from "../protocol/trust.ts";
 import { KITH_VERSION } from "../protocol/version.ts";
 import { openCallRelay } from "./call-relay.ts";
 import { DEFAULT_CALL_RELAY, type RelayingChoice } from "./call-relay-options.ts";
@@ -13,7 +14,7 @@ import { ListedMembership } from "./listed-membership.ts";
 import { Listener } from "./listener.ts";
 import { LoginServerClient } from "./login-server-client.ts";
 import { pinNetworkKey } from "./network-pin.ts";
-import { MapRecordStore } from "./record-store.ts";
+import { DurableRecords } from "./records/durable-records.ts";
 import { RELAY_LIMITS, type RelayLimits } from "./relay-limits.ts";
 import { RELAY_TIMES, type RelayTimes } from "./relay-times.ts";
 import { RequestTally } from "./request-tally.ts";
@@ -112,7 +113,8 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   let self = await enrol(enrolment, host, listener.port);
   const membership = await ListedMembership.open({ folder, loginServer, anchor, random, times, log }, self);
   undo.push(() => membership.close());
-  const records = new MapRecordStore();
+  const records = await openRecords(folder, anchor, log);
+  undo.push(() => records.close());
   const tally = new RequestTally();
   const services = new Services({
     anchor,
@@ -197,6 +199,18 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     },
     close,
   };
+}
+
+async function openRecords(folder: DataFolder, { networkId, now }: TrustAnchor, log: Logger): Promise<DurableRecords> {
+  const records = await DurableRecords.open({
+    folder: folder.pathOf("records"),
+    networkId,
+    indexSecret: [randomBytes(4).readUInt32LE(), randomBytes(4).readUInt32LE()],
+    now,
+    onFault: (error) => log.error({ err: error }, "the records could not be written: they are in memory alone"),
+  });
+  for (const damage of records.damages) log.warn({ damage }, "records were damaged: what is lost, others have");
+  return records;
 }
 
 /** The port of the last time if any will do: clients that remember this supernode then find it again. */

@@ -11,7 +11,7 @@ import type { HolderStandings } from "./holder-standing.ts";
 export type HolderAnswer =
   /** Checked: each lease is of the user and signed by the account. */
   | { readonly kind: "records"; readonly records: readonly LeaseRecord[] }
-  | { readonly kind: "failed"; readonly fault: "refused" | "forged" };
+  | { readonly kind: "failed"; readonly fault: "silent" | "refused" | "forged" };
 
 export interface QueryNetwork {
   /** Asks one holder. `answered` is called once, or never. */

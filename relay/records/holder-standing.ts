@@ -13,25 +13,40 @@ export type HolderFault =
   /** What it sent was not signed by the account. */
   | "forged";
 
-/** How many minutes a fault counts against a holder, by how surely it is a lie. */
-const MINUTES: Readonly<Record<HolderFault, number>> = {
-  silent: 0.5,
-  refused: 0.5,
-  withheld: 2,
-  outdated: 2,
-  forged: 60,
+/** How long a fault counts against a holder, in milliseconds, by how surely it is a lie. */
+export const STANDING_TIMES = {
+  /** Silent, refused. */
+  slownessMs: 30_000,
+  /** Withheld, outdated: it may not have known better. */
+  doubtMs: 2 * 60_000,
+  /** Forged; and the most that faults add up to. */
+  distrustMs: 60 * 60_000,
+} as const;
+
+export type StandingTimes = { readonly [K in keyof typeof STANDING_TIMES]: number };
+
+const TIME_OF: Readonly<Record<HolderFault, keyof StandingTimes>> = {
+  silent: "slownessMs",
+  refused: "slownessMs",
+  withheld: "doubtMs",
+  outdated: "doubtMs",
+  forged: "distrustMs",
 };
-const MAX_MINUTES = 60;
 
 export class HolderStandings {
+  readonly #times: StandingTimes;
   readonly #until = new Map<SupernodeId, number>();
   /** Counted in all, for the operator. */
   readonly faults: Record<HolderFault, number> = { silent: 0, refused: 0, withheld: 0, outdated: 0, forged: 0 };
 
+  constructor(times: StandingTimes = STANDING_TIMES) {
+    this.#times = times;
+  }
+
   report(holder: SupernodeId, fault: HolderFault, now: number): void {
     this.faults[fault]++;
     const from = Math.max(now, this.#until.get(holder) ?? 0);
-    this.#until.set(holder, Math.min(from + MINUTES[fault] * 60_000, now + MAX_MINUTES * 60_000));
+    this.#until.set(holder, Math.min(from + this.#times[TIME_OF[fault]], now + this.#times.distrustMs));
   }
 
   isGood(holder: SupernodeId, now: number): boolean {

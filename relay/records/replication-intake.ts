@@ -132,12 +132,14 @@ export class Intake {
     }
     try {
       const lease = trustLease(bytes, now);
-      if (store.adopt(lease, { gone, lastSeenAt }, now) === "stored") metrics.adopted++;
+      const result = store.adopt(lease, { gone, lastSeenAt }, now);
+      if (result === "stored") metrics.adopted++;
+      if (result === "stale" || lease.value.sequence < pending.sequence) metrics.refused.stale++;
       if (lease.value.sequence >= pending.sequence) this.#forget(key);
       else this.#askNext(key, pending, now);
     } catch (error) {
       if (!(error instanceof KithError)) throw error;
-      metrics.refused.forged++;
+      metrics.refused[error.code === "clock-skew" ? "from-the-future" : "forged"]++;
       this.#askNext(key, pending, now);
     }
   }

@@ -77,8 +77,14 @@ export class ReplicationMetrics {
   /** Wanted records that came from the second who had offered them, since the first did not send. */
   secondSource = 0;
   readonly refused = {
-    /** A lease that its account has not signed. */
+    /** A lease that its account has not signed, or of another network. */
     forged: 0,
+    /** A lease whose time has not come yet. */
+    "from-the-future": 0,
+    /** Older than what was offered or is here, or beyond its 72 hours. */
+    stale: 0,
+    /** No message of replication, or a lease that is too large. */
+    malformed: 0,
     /** Not ours to hold. */
     misplaced: 0,
     unsolicited: 0,

@@ -27,6 +27,8 @@ const CONFIRMATIONS = 2;
 const MAX_ORPHANS = 20_000;
 const MAX_SETTLES = 4;
 const WALK_STEP = 64;
+/** Records that wait to be offered or sent: beyond, the pass over the store waits for them. */
+const MAX_BACKLOG = 20_000;
 /** One batch of records in a message; several messages a tick. */
 const SEND_BATCH = 50;
 
@@ -63,6 +65,7 @@ export class Replication {
   #nextOfferId: number;
   readonly #offers = new Map<number, Offer>();
   readonly #toOffer = new Map<SupernodeId, OfferedRecord[]>();
+  #waitingToBeOffered = 0;
   readonly #toSend: { readonly to: SupernodeId; readonly record: OfferedRecord }[] = [];
   /** Copies that are not ours to keep, and the holders who have said that they have them. */
   readonly #orphans = new Map<string, Set<SupernodeId>>();
@@ -81,7 +84,7 @@ export class Replication {
 
   /** True while records may be on their way to new holders. */
   get isRepairing(): boolean {
-    return this.#pass !== null || this.#toSend.length > 0 || this.#outdatedSince !== null;
+    return this.#pass !== null || this.#backlog > 0 || this.#outdatedSince !== null;
   }
 
   /** Somebody has joined or left. */
@@ -140,7 +143,7 @@ export class Replication {
     const { store, limits } = this.#parts;
     let weights = 0;
     // Offers that nobody has room for would only pile up.
-    while (pass.cursor && weights < limits.weightsPerTick && this.#toSend.length < MAX_OFFERED * 10) {
+    while (pass.cursor && weights < limits.weightsPerTick && this.#backlog < MAX_BACKLOG) {
       pass.cursor = store.walk(pass.cursor, WALK_STEP, now, (view) => {
         weights += this.#repair(pass, view);
       });
@@ -192,7 +195,12 @@ export class Replication {
     for (const holder of others.slice(0, CONFIRMATIONS + 1)) this.#offer(holder, view);
   }
 
+  get #backlog(): number {
+    return this.#waitingToBeOffered + this.#toSend.length;
+  }
+
   #offer(to: SupernodeId, { userId, deviceId, sequence }: OfferedRecord): void {
+    this.#waitingToBeOffered++;
     const records = this.#toOffer.get(to);
     const record = { userId, deviceId, sequence };
     if (records) records.push(record);
@@ -203,10 +211,12 @@ export class Replication {
     for (const [to, records] of this.#toOffer) {
       if (!this.#bytes.take(now)) return;
       if (!this.#parts.members.has(to)) {
+        this.#waitingToBeOffered -= records.length;
         this.#toOffer.delete(to);
         continue;
       }
       const batch = records.splice(0, MAX_OFFERED);
+      this.#waitingToBeOffered -= batch.length;
       if (records.length === 0) this.#toOffer.delete(to);
       const offerId = this.#nextOfferId;
       this.#nextOfferId = (this.#nextOfferId + 1) >>> 0;

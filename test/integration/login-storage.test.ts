@@ -217,7 +217,9 @@ test("somebody who reads the file beside the server, to back it up, gets a whole
   await withStorage(path, async ({ db }) => {
     await db.updateTable("counters").set({ value: 5 }).execute();
     const reader = new Libsql(path);
-    expect(reader.prepare("SELECT value FROM counters WHERE name = 'certificate-serial'").all([])).toEqual([{ value: 5 }]);
+    expect(reader.prepare("SELECT value FROM counters WHERE name = 'certificate-serial'").all([])).toEqual([
+      { value: 5 },
+    ]);
     reader.close();
   });
 });

@@ -26,7 +26,7 @@ describe("holders that lie", () => {
   beforeAll(async () => {
     // Each test begins with a good opinion of everyone.
     network = await TestNetwork.start(2, {
-      times: { distrustMs: FORGIVEN_MS, slownessMs: FORGIVEN_MS, linkRequestMs: 3_000 },
+      times: { distrustMs: FORGIVEN_MS, doubtMs: FORGIVEN_MS, slownessMs: FORGIVEN_MS, linkRequestMs: 3_000 },
     });
     for (let count = 0; count < LIARS; count++) {
       const liar = await startHostileSupernode(network, {

@@ -106,6 +106,7 @@ export async function startHostileSupernode(
     find: () => ({ records: [] }),
     watchLeases: () => ({}),
     watchInboxes: () => ({}),
+    replicate: () => ({}),
     route: () => ({ delivered: false }),
     ...lies,
   };

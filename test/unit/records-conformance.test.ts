@@ -5,18 +5,14 @@ import type { UserId } from "../../protocol/identifiers.ts";
 import type { Lease } from "../../protocol/lease.ts";
 import { LIMITS, TIMES } from "../../protocol/limits.ts";
 import type { Signed } from "../../protocol/signed.ts";
-import { type LeaseRecord, MapRecordStore, type RecordStore } from "../../relay/record-store.ts";
+import type { LeaseRecord } from "../../relay/record-store.ts";
 import { PackedRecords } from "../../relay/records/packed-records.ts";
 import { deviceNumber, inboxNumber, madeAccount, madeLease, supernodeNumber } from "../support/made-leases.ts";
 
 const START = 1_800_000_000_000;
 const HOUR = 3_600_000;
 const accounts = Array.from({ length: 6 }, (_, number) => madeAccount(number));
-
-const stores: readonly [string, () => RecordStore][] = [
-  ["the store in plain memory", () => new MapRecordStore()],
-  ["the packed store", () => new PackedRecords([0x2545f491, 0x12345678])],
-];
+const makeStore = () => new PackedRecords([0x2545f491, 0x12345678]);
 
 interface Known {
   lease: Signed<Lease>;
@@ -99,7 +95,7 @@ const plain = ({ lease, gone, lastSeenAt }: LeaseRecord | Known) => ({
 });
 const byLease = (a: { lease: string }, b: { lease: string }) => (a.lease < b.lease ? -1 : 1);
 
-describe.each(stores)("%s", (_, makeStore) => {
+describe("the packed store", () => {
   it("answers as the rules say, whatever is put, marked, waited for and expired in whatever order", () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {

@@ -8,7 +8,7 @@ import { signBody } from "../../protocol/signed.ts";
 import { trustAnchor } from "../../protocol/trust.ts";
 import type { LinkPeer, LinkPush } from "../../relay/link-peer.ts";
 import type { Member } from "../../relay/membership-source.ts";
-import { MapRecordStore } from "../../relay/record-store.ts";
+import { PackedRecords } from "../../relay/records/packed-records.ts";
 import { Shard } from "../../relay/shard.ts";
 import { WatchRegistry } from "../../relay/watch-registry.ts";
 import { inboxNumber, supernodeNumber } from "../support/made-leases.ts";
@@ -21,16 +21,22 @@ const MEMBERS = Array.from({ length: 60 }, (_, index) => supernodeNumber(index +
 describe("a shard of the directory", () => {
   const authority = new TestAuthority(signingKeyPair(), () => NOW);
   const anchor = trustAnchor(authority.networkKey, () => NOW);
-  let records: MapRecordStore;
+  let records: PackedRecords;
 
   beforeEach(() => {
-    records = new MapRecordStore();
+    records = new PackedRecords([1, 2]);
   });
 
   const shardOf = (self: SupernodeId) => {
     // Placement looks at the IDs alone.
     const members = new Map(MEMBERS.map((id) => [id, {} as Member]));
-    const membership = { members: () => members, meet: () => {}, onChange: () => () => {}, close: () => {} };
+    const membership = {
+      members: () => members,
+      meet: () => {},
+      linkLost: () => {},
+      onChange: () => () => {},
+      close: () => {},
+    };
     return new Shard({ self, anchor, membership, records, watches: new WatchRegistry(100) });
   };
   const leaseOf = (device: TestDevice, sequence = 1, validityMs: number = TIMES.leaseValidityMs) =>
