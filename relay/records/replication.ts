@@ -26,6 +26,11 @@ const OFFERERS = 2;
 const CONFIRMATIONS = 2;
 const MAX_ORPHANS = 20_000;
 const MAX_SETTLES = 4;
+/**
+ * Supernodes that die together are noticed one after the other, and who is handed a record first may be
+ * among them, as may who is to hand it over. So what changes within this time is repaired together.
+ */
+const OVERLAP_MS = 15_000;
 const WALK_STEP = 64;
 /** Records that wait to be offered or sent: beyond, the pass over the store waits for them. */
 const MAX_BACKLOG = 20_000;
@@ -36,6 +41,7 @@ interface Pass {
   readonly before: PlacementTable;
   readonly after: PlacementTable;
   readonly left: readonly SupernodeId[];
+  /** They may hold nothing of what they held before. */
   readonly joined: readonly SupernodeId[];
   cursor: WalkCursor | null;
 }
@@ -58,6 +64,8 @@ export class Replication {
   /** Since when there are changes that no pass has taken up. */
   #outdatedSince: number | null = null;
   #table: PlacementTable;
+  /** The tables that it has replaced lately, oldest first. */
+  #former: { readonly table: PlacementTable; readonly replacedAt: number }[] = [];
   #pass: Pass | null = null;
   #auditCursor: WalkCursor = WALK_START;
   #auditDebt = 0;
@@ -106,7 +114,7 @@ export class Replication {
   tick(now: number): void {
     const elapsedMs = Math.max(0, now - this.#tickedAt);
     this.#tickedAt = now;
-    if (!this.#pass && this.#isTimeToBegin(now)) this.#beginPass();
+    if (!this.#pass && this.#isTimeToBegin(now)) this.#beginPass(now);
     if (this.#pass) this.#continuePass(this.#pass, now);
     else this.#audit(elapsedMs, now);
     this.#flushOffers(now);
@@ -122,8 +130,11 @@ export class Replication {
     return now - this.#changedAt >= settleMs || now - this.#outdatedSince >= MAX_SETTLES * settleMs;
   }
 
-  #beginPass(): void {
-    const before = this.#table;
+  #beginPass(now: number): void {
+    this.#former = this.#former.filter(({ replacedAt }) => now - replacedAt < OVERLAP_MS);
+    this.#former.push({ table: this.#table, replacedAt: now });
+    const former = this.#former.map(({ table }) => table);
+    const before = former[0] as PlacementTable;
     const after = new PlacementTable(this.#parts.members.keys());
     this.#outdatedSince = null;
     this.#table = after;
@@ -134,7 +145,7 @@ export class Replication {
       before,
       after,
       left: before.members.filter((id) => !after.has(id)),
-      joined: after.members.filter((id) => !before.has(id)),
+      joined: after.members.filter((id) => !former.every((table) => table.has(id))),
       cursor: WALK_START,
     };
   }
@@ -157,7 +168,7 @@ export class Replication {
     const isAffected =
       left.some((id) => before.maybeHolds(view.userId, id)) || joined.some((id) => after.maybeHolds(view.userId, id));
     if (!isAffected) return left.length + joined.length;
-    const holdersBefore = before.holders(view.userId, replicas);
+    const holdersBefore = before.holders(view.userId, replicas).filter((id) => !joined.includes(id));
     const targets = after.holders(view.userId, replicas).filter((id) => id !== self && !holdersBefore.includes(id));
     const survivors = holdersBefore.filter((id) => after.has(id)).slice(0, OFFERERS);
     // If none survives, whoever has a copy, for whatever reason, is the last hope.

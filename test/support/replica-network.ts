@@ -91,6 +91,16 @@ export class ReplicaNetwork {
     return newcomers.map((id) => this.#start(id, members));
   }
 
+  /** With an empty store, and noticed by everybody at the same moment. */
+  restart({ id }: Holder): void {
+    const members = [...this.members, id];
+    for (const holder of this.up) {
+      holder.members = new Set(members);
+      holder.replication.membersChanged(this.time.now);
+    }
+    this.#start(id, members);
+  }
+
   holdersOf(userId: UserId): Holder[] {
     const ids = holdersOf(userId, this.members, this.replicas);
     return ids.map((id) => this.holders.find((holder) => holder.id === id) as Holder);

@@ -108,6 +108,31 @@ describe("when holders die", () => {
     expect(lost(network)).toBe(0);
   });
 
+  it("all of them are repaired although they are noticed one after the other", () => {
+    const network = filled(40);
+    const dying = network.holders.slice(0, 12);
+    for (const holder of dying) holder.isUp = false;
+    for (const dead of dying) {
+      for (const holder of network.up) {
+        holder.members = new Set([...holder.members].filter((id) => id !== dead.id));
+        holder.replication.membersChanged(network.time.now);
+      }
+      network.time.run(0.6 * SECOND);
+    }
+    network.time.run(10 * SECOND);
+    expect(missing(network)).toBe(0);
+  });
+
+  it("who comes back with nothing before its records are all handed on gets them back", () => {
+    const network = filled(20);
+    const [restarted] = network.holders.splice(5, 1) as [Holder];
+    network.change({ kill: [restarted] });
+    network.time.run(3 * SECOND);
+    network.restart(restarted);
+    network.time.run(10 * SECOND);
+    expect(missing(network)).toBe(0);
+  });
+
   it("a change during a repair is repaired as well", () => {
     const network = filled(40);
     for (const holder of network.holders.slice(0, 10)) {
