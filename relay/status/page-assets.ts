@@ -31,7 +31,7 @@ code { font: .87rem ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", monospace
 .headlines li, section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.1rem; }
 .headlines .label { display: block; color: var(--soft); }
 .headlines .value { font-size: 1.75rem; font-weight: 600; letter-spacing: -0.02em; font-variant-numeric: tabular-nums; }
-.headlines .rest { margin-left: .2rem; }
+.headlines .rest { margin-left: .2rem; white-space: nowrap; }
 .sections { columns: 23rem; column-gap: .9rem; }
 section { break-inside: avoid; margin: 0 0 .9rem; }
 table { width: 100%; border-collapse: collapse; }

@@ -68,9 +68,9 @@ function sectionOf({ title, figures }: FigureSection, rates: Pick<Rates, "of">):
   const plain = figures.filter((figure): figure is Level | Total => figure.kind !== "breakdown");
   const breakdowns = figures.filter((figure): figure is Breakdown => figure.kind === "breakdown");
   const rows = plain.map((figure) => {
-    const { value, rest, meter } = readingOf(figure, rates);
+    const { value, rest } = readingOf(figure, rates);
     const words = rest === "" ? "" : ` <span class="rest">${text(rest)}</span>`;
-    return `<tr title="${text(figure.help)}"><th scope="row">${text(figure.label)}</th><td>${text(value)}${words}${meter}</td></tr>`;
+    return `<tr title="${text(figure.help)}"><th scope="row">${text(figure.label)}</th><td>${text(value)}${words}</td></tr>`;
   });
   return `<section><h2>${text(title)}</h2>
 ${rows.length === 0 ? "" : `<table><tbody>${rows.join("\n")}</tbody></table>`}

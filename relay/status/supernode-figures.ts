@@ -43,7 +43,7 @@ function peopleAndDirectory({
       {
         kind: "level",
         name: "members",
-        label: "Supernodes in the network",
+        label: "Supernodes",
         help: "Supernodes that this one counts as members, itself included.",
         unit: "count",
         isHeadline: true,

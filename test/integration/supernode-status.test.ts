@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { request } from "node:http";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { TestNode } from "../support/node-api-client.ts";
 import { codeOf } from "../support/refusal-code.ts";
@@ -96,6 +98,17 @@ describe("the operator's page of a supernode", () => {
       asked.on("error", reject).end();
     });
     expect(rebound).toBe(421);
+  });
+
+  it("has every metric that the operator's manual names", async () => {
+    const { url } = await start();
+    const metrics = await (await fetch(`${url}metrics`)).text();
+    const manual = readFileSync(join(import.meta.dirname, "../../docs/operator.md"), "utf8");
+    const named = new Set(manual.match(/\bkith_[a-z_]*[a-z]\b/g));
+    expect(named.size).toBeGreaterThan(10);
+    // A limit that is not set has no metric.
+    named.delete("kith_relay_month_bytes_limit");
+    for (const name of named) expect(metrics, name).toMatch(new RegExp(`^# TYPE ${name}`, "m"));
   });
 
   it("is nowhere on the public port", async () => {
