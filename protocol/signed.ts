@@ -11,10 +11,15 @@ export const DOMAINS = {
   userCertificate: "kith user certificate 1",
   supernodeCertificate: "kith supernode certificate 1",
   supernodeList: "kith supernode list 1",
+  /** The state of the key log at one epoch. */
+  keyLogHead: "kith key log head 1",
+  revocationList: "kith revocation list 1",
   /** An account's signing key vouches for its sealing key. */
   keyBinding: "kith key binding 1",
   lease: "kith lease 1",
   envelope: "kith envelope 1",
+  /** What somebody wants to be found by. */
+  profile: "kith profile 1",
   /** A node or supernode proves its key to the supernode that it attaches to. */
   attach: "kith attach 1",
   /** The supernode's answer to it. */
