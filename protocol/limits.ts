@@ -63,9 +63,12 @@ export const TIMES = {
   requestTimeoutMs: 10_000,
   /** A look-up asks the next holder when the first has not answered in this time (hedging). */
   lookupHedgeMs: 150,
-  /** Socket pings: short, because a NAT that forgets kills a connection in silence. */
-  pingIntervalMs: 10_000,
-  pingTimeoutMs: 10_000,
+  /**
+   * Socket pings: as rare as a supernode of 10,000 nodes likes them, as frequent as presence needs that is to be
+   * right within 60 s of a crash that closes nothing. In a call a node asks by itself, every few seconds.
+   */
+  pingIntervalMs: 25_000,
+  pingTimeoutMs: 20_000,
   /** Reconnecting: full jitter between 0 and the cap, which doubles from base to max. */
   backoffBaseMs: 500,
   backoffMaxMs: 30_000,

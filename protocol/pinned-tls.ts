@@ -6,6 +6,7 @@
 import https from "node:https";
 import { type Duplex, PassThrough } from "node:stream";
 import tls from "node:tls";
+import { isBusyAlert } from "./busy.ts";
 import { equalBytes } from "./bytes.ts";
 import { authority, type SupernodeCertificate } from "./certificate.ts";
 import { KithError } from "./errors.ts";
@@ -30,7 +31,7 @@ export class PinnedAgent extends https.Agent {
     this.#open = open;
   }
 
-  /** Fails with KithError `supernode-untrusted` at another certificate. */
+  /** Fails with KithError `supernode-untrusted` at another certificate, `supernode-busy` at a BUSY_ALERT. */
   override createConnection(
     options: https.RequestOptions,
     connected?: (error: Error | null, stream: Duplex) => void,
@@ -59,7 +60,9 @@ export class PinnedAgent extends https.Agent {
       }
       connected?.(error, socket);
     };
-    socket.once("error", settle);
+    socket.once("error", (error) =>
+      settle(isBusyAlert(error) ? new KithError("supernode-busy", { seconds: 0 }) : error),
+    );
     socket.once("secureConnect", () => {
       const shown = socket.getPeerCertificate().raw;
       settle(shown && equalBytes(sha256(shown), this.#fingerprint) ? null : new KithError("supernode-untrusted"));

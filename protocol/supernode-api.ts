@@ -3,6 +3,7 @@
  * attached, what is pushed to it, and what supernodes ask each other.
  */
 import { z } from "zod";
+import { MAX_ELSEWHERE } from "./busy.ts";
 import { bytesField, bytesUpTo, DeviceId, InboxId, SIGNATURE_BYTES, SupernodeId, UserId } from "./identifiers.ts";
 import { MAX_LEASE_BYTES } from "./lease.ts";
 import { LIMITS } from "./limits.ts";
@@ -79,6 +80,8 @@ export const NODE_METHODS = {
   ),
   /** For a call: where this supernode relays, and a credential of the asker's own. */
   relayCredentials: method(Nothing, RelayCredentials),
+  /** Whether this connection still carries anything, for those who cannot wait for the socket's own pings. */
+  ping: method(Nothing, Nothing),
   /** A normal exit: the device is gone now, not only when the socket closes. */
   detach: method(Nothing, Nothing),
 } as const;
@@ -87,8 +90,11 @@ export const NODE_METHODS = {
 export const NODE_PUSHES = {
   challenge: Challenge,
   presence: UserPresence,
-  /** Attach elsewhere: this supernode is going away. */
-  goAway: z.strictObject({ withinMs: z.number().int().nonnegative() }),
+  /** Attach elsewhere: this supernode is going away. `elsewhere` had room lately, best first. */
+  goAway: z.strictObject({
+    withinMs: z.number().int().nonnegative(),
+    elsewhere: z.array(SupernodeId).max(MAX_ELSEWHERE),
+  }),
 } as const;
 
 /** Supernode to ordinary node, with an answer. */
@@ -130,6 +136,8 @@ export const LINK_METHODS = {
     z.strictObject({ add: z.array(InboxId).max(MAX_WATCH_BATCH), remove: z.array(InboxId).max(MAX_WATCH_BATCH) }),
     Nothing,
   ),
+  /** How many more nodes it would let attach just now: whoever is full or goes away sends its own there. */
+  room: method(Nothing, z.strictObject({ nodes: z.number().int().nonnegative() })),
   /** Between holders of records when members come and go. What it leads to is told by a message of its own. */
   replicate: method(replication, Nothing),
   /** Passes an envelope to a device that is attached there. */

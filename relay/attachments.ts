@@ -2,10 +2,10 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "socket.io";
 import type { z } from "zod";
+import { busyRefusal } from "../protocol/busy.ts";
 import { toHex } from "../protocol/bytes.ts";
 import type { UserCertificate } from "../protocol/certificate.ts";
-import { KithError } from "../protocol/errors.ts";
-import { type DeviceAddress, INBOX_BYTES, InboxId } from "../protocol/identifiers.ts";
+import { type DeviceAddress, INBOX_BYTES, InboxId, type SupernodeId } from "../protocol/identifiers.ts";
 import { caller } from "../protocol/rpc.ts";
 import type { Signed } from "../protocol/signed.ts";
 import { DELIVERY_METHODS, type NODE_PUSHES } from "../protocol/supernode-api.ts";
@@ -65,7 +65,12 @@ export interface AttachmentsParts {
   readonly random: () => number;
   readonly limits: RelayLimits;
   readonly times: Pick<RelayTimes, "deliverMs" | "reconnectGraceMs">;
+  /** Where there may be room for those who are refused here, best first. */
+  readonly elsewhere: () => readonly SupernodeId[];
 }
+
+/** Those who are refused come back after this and up to as long again. */
+const FULL_WAIT_SECONDS = 15;
 
 /** An attachment has begun, has another status, or has ended. */
 export type AttachmentListener = (attachment: Attachment, change: InboxChange) => void;
@@ -86,13 +91,24 @@ export class Attachments {
     this.#listeners.push(listener);
   }
 
+  /** How many more nodes may attach. */
+  get room(): number {
+    return this.#isClosing ? 0 : Math.max(0, this.#parts.limits.maxAttachments - this.#byInbox.size);
+  }
+
+  /** Costs next to nothing, so it comes before any proof. @throws KithError `supernode-busy` */
+  requireRoom(device: DeviceAddress): void {
+    const keepsItsPlace = !this.#isClosing && this.#byDevice.has(deviceKey(device));
+    if (this.room > 0 || keepsItsPlace) return;
+    const { random, elsewhere } = this.#parts;
+    const waitSeconds = FULL_WAIT_SECONDS + Math.round(random() * FULL_WAIT_SECONDS);
+    throw busyRefusal({ waitSeconds, elsewhere: elsewhere() });
+  }
+
   /** A device has proved itself on this socket; its older socket, if any, is replaced. @throws KithError `supernode-busy` */
   attach(socket: Socket, certificate: Signed<UserCertificate>): Attachment {
-    const { limits, random } = this.#parts;
+    this.requireRoom(certificate.value);
     const older = this.#byDevice.get(deviceKey(certificate.value));
-    if (this.#isClosing || (!older && this.#byInbox.size >= limits.maxAttachments)) {
-      throw new KithError("supernode-busy", { seconds: 5 + Math.round(random() * 25) });
-    }
     if (older) this.#replace(older);
     const inbox = InboxId.parse(toHex(randomBytes(INBOX_BYTES)));
     const attachment = new Attachment(inbox, certificate, socket);

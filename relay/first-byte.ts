@@ -19,7 +19,7 @@ const TLS_HANDSHAKE_RECORD = 0x16;
 const LAST_STUN_BYTE = 0x03;
 
 /** Why a connection came to nothing before any protocol had it. */
-export type Unwelcome = "silent" | "unknown-protocol" | "tls-failed";
+export type Unwelcome = "silent" | "unknown-protocol" | "tls-failed" | "too-many" | "busy";
 
 /** A connection that nobody claims, or that says nothing for this long, is closed. */
 export function welcome(

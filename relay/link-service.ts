@@ -48,6 +48,10 @@ export function linkHandlers({ shard, attachments, inboxWatches, replicate }: Li
       return {};
     },
 
+    room() {
+      return { nodes: attachments.room };
+    },
+
     replicate(peer, { message }) {
       replicate(peer, message);
       return {};

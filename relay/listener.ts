@@ -1,6 +1,7 @@
 /** The one TCP port of a supernode; first-byte.ts says which protocols can share it. */
 import net from "node:net";
 import { KithError } from "../protocol/errors.ts";
+import type { Door } from "./door.ts";
 import { type StreamProtocol, type Unwelcome, welcome } from "./first-byte.ts";
 
 export interface ListenerOptions {
@@ -24,11 +25,18 @@ export interface PortTraffic {
 export class Listener {
   readonly port: number;
   /** Connections that came to nothing, by what was wrong with them. */
-  readonly refused: Record<Unwelcome, number> = { silent: 0, "unknown-protocol": 0, "tls-failed": 0 };
+  readonly refused: Record<Unwelcome, number> = {
+    silent: 0,
+    "unknown-protocol": 0,
+    "tls-failed": 0,
+    "too-many": 0,
+    busy: 0,
+  };
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
   readonly #firstByteTimeoutMs: number;
   #protocols: readonly StreamProtocol[] = [];
+  #door: Door | null = null;
   #opened = 0;
   #closedReceived = 0;
   #closedSent = 0;
@@ -52,8 +60,10 @@ export class Listener {
     return new Listener(server, address.port, firstByteTimeoutMs);
   }
 
-  serve(protocols: readonly StreamProtocol[]): void {
+  /** @param door counts everybody who comes; the protocols take them off its hands */
+  serve(protocols: readonly StreamProtocol[], door: Door): void {
     this.#protocols = protocols;
+    this.#door = door;
   }
 
   traffic(): PortTraffic {
@@ -79,9 +89,16 @@ export class Listener {
   }
 
   #welcome(socket: net.Socket): void {
-    this.#sockets.add(socket);
+    const door = this.#door;
     this.#opened++;
+    if (!door?.arrive(socket)) {
+      if (door) this.refused["too-many"]++;
+      socket.on("error", () => undefined).destroy();
+      return;
+    }
+    this.#sockets.add(socket);
     socket.once("close", () => {
+      door.leave(socket);
       this.#sockets.delete(socket);
       this.#closedReceived += socket.bytesRead;
       this.#closedSent += socket.bytesWritten;

@@ -86,6 +86,10 @@ export function nodeHandlers(parts: NodeServiceParts): SessionHandlers<typeof NO
       return relay.credentialsFor(attachment.certificate.value.userId);
     },
 
+    ping() {
+      return {};
+    },
+
     detach(attachment) {
       attachments.end(attachment);
       setImmediate(() => attachment.close());

@@ -1,9 +1,11 @@
 /** How a socket becomes a node's or another supernode's: both sides prove their keys. */
 import { requireAttachProof, requireProtocolVersion, signAttachAnswer } from "../protocol/attach-proof.ts";
+import { decodeUserCertificate } from "../protocol/certificate.ts";
 import { KithError } from "../protocol/errors.ts";
 import { type TrustAnchor, trustSupernodeCertificate, trustUserCertificate } from "../protocol/trust.ts";
 import type { Attachments } from "./attachments.ts";
 import type { Connection } from "./connection.ts";
+import type { Door } from "./door.ts";
 import type { SessionHandlers } from "./endpoint.ts";
 import type { OPENING_METHODS } from "./link-peer.ts";
 import type { Member, Membership } from "./membership-source.ts";
@@ -16,11 +18,12 @@ export interface OpeningParts {
   readonly self: () => Member;
   readonly attachments: Attachments;
   readonly membership: Membership;
+  readonly door: Door;
 }
 
 /** Errors: `protocol-version`, `signature-invalid`, `supernode-busy`, `not-authenticated`, and as trust.ts. */
 export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPENING_METHODS, Connection> {
-  const { anchor, keys, self, attachments, membership } = parts;
+  const { anchor, keys, self, attachments, membership, door } = parts;
 
   function claimOf(connection: Connection, nonce: Uint8Array) {
     return connection.takeClaim(nonce, self().value.supernodeId, keys.tlsFingerprint);
@@ -30,10 +33,12 @@ export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPE
     attach(connection, input) {
       requireProtocolVersion(input.protocolVersion, "The supernode");
       const claim = claimOf(connection, input.nonce);
+      attachments.requireRoom(decodeUserCertificate(input.certificate).value);
       const certificate = trustUserCertificate(anchor, Uint8Array.from(input.certificate));
       requireAttachProof(claim, input.proof, certificate.value.signKey);
       const attachment = attachments.attach(connection.socket, certificate);
       connection.becomeNode(attachment);
+      door.leave(connection.socket.request.socket);
       return { proof: signAttachAnswer(claim, keys.signing.secretKey), inbox: attachment.inbox };
     },
 
@@ -44,6 +49,7 @@ export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPE
       requireAttachProof(claim, input.proof, supernode.value.signKey);
       if (supernode.value.supernodeId === self().value.supernodeId) throw new KithError("supernode-untrusted");
       connection.becomeLink(supernode.value.supernodeId);
+      door.leaveAsSupernode(connection.socket.request.socket);
       membership.meet(supernode);
       return { proof: signAttachAnswer(claim, keys.signing.secretKey) };
     },

@@ -2,6 +2,16 @@
 export const RELAY_LIMITS = {
   /** Ordinary nodes attached at once: beyond, a newcomer is sent elsewhere and nobody is dropped. */
   maxAttachments: 10_000,
+  /** Newcomers between the begin of a handshake and their proof: so much work is taken on at a time, whatever the machine. */
+  newcomersInProgress: 256,
+  /** Handshakes begun: a crowd after an outage is served at this rate, and those who are attached notice nothing. */
+  newcomersPerSecond: 300,
+  newcomerBurst: 600,
+  /** Of those who come when it is full, so many a second get a handshake to be told where else to go; the rest an alert. */
+  politeRefusalsPerSecond: 20,
+  /** Connections that have proved nothing yet, of one IPv4 address or IPv6 /64 (people behind one NAT), and in all. */
+  strangersPerSource: 128,
+  strangers: 4_096,
   /** Requests of one node that are not answered yet. */
   nodeRequestsInFlight: 64,
   /** Requests of one node: a burst of this many, refilled at this rate. A voice message is fifty. */

@@ -1,12 +1,14 @@
 /** The working parts of a supernode, wired together: everything between its sockets and its records. */
 import type { Logger } from "pino";
 import type { KithError } from "../protocol/errors.ts";
-import type { InboxId, UserId } from "../protocol/identifiers.ts";
+import type { InboxId, SupernodeId, UserId } from "../protocol/identifiers.ts";
 import type { TrustAnchor } from "../protocol/trust.ts";
 import { Attachments } from "./attachments.ts";
 import type { CallRelay } from "./call-relay.ts";
 import type { ConnectionPhase } from "./connection.ts";
+import { Door } from "./door.ts";
 import { endpoint } from "./endpoint.ts";
+import { goodbye } from "./goodbye.ts";
 import { InboxSubscriptions } from "./inbox-subscriptions.ts";
 import { LINK_REQUESTS, NODE_REQUESTS, OPENING_METHODS } from "./link-peer.ts";
 import { linkHandlers } from "./link-service.ts";
@@ -24,6 +26,7 @@ import type { RelayLimits } from "./relay-limits.ts";
 import type { RelayTimes } from "./relay-times.ts";
 import { Replicator } from "./replicator.ts";
 import type { RequestTally } from "./request-tally.ts";
+import { Rooms } from "./rooms.ts";
 import { Shard } from "./shard.ts";
 import { SocketServer } from "./socket-server.ts";
 import type { SupernodeKeys } from "./supernode-keys.ts";
@@ -46,11 +49,13 @@ export interface ServicesParts {
 
 /** How long the last words to other supernodes may take. */
 const FAREWELL_MS = 2_000;
-const DRAIN_CHECK_MS = 50;
 
 export class Services {
   readonly socketServer: SocketServer;
   readonly attachments: Attachments;
+  /** Before the port: whom of those who come it lets in. */
+  readonly door: Door;
+  readonly #rooms: Rooms;
   readonly standings: HolderStandings;
   readonly replicator: Replicator;
   readonly #publisher: Publisher;
@@ -70,7 +75,13 @@ export class Services {
 
     this.#leaseWatches = new WatchRegistry(limits.maxWatchesPerLink);
     this.#inboxWatches = new WatchRegistry(limits.maxWatchesPerLink);
-    this.attachments = new Attachments({ now, random, limits, times });
+    this.attachments = new Attachments({ now, random, limits, times, elsewhere: () => this.#elsewhere() });
+    this.door = new Door({
+      limits,
+      proofMs: 2 * times.attachTimeoutMs,
+      clock: () => performance.now(),
+      isFull: () => this.attachments.room === 0,
+    });
     const shard = new Shard({ self, anchor, membership, records, watches: this.#leaseWatches });
     const local = linkHandlers({
       shard,
@@ -82,6 +93,14 @@ export class Services {
     this.standings = new HolderStandings(times);
     const { standings } = this;
     this.#peers = new Peers({ self, membership, local, link: { identity, times, random }, standings, now, log });
+    this.#rooms = new Rooms({
+      self,
+      membership,
+      peers: this.#peers,
+      random,
+      clock: () => performance.now(),
+      maxRoom: limits.maxAttachments,
+    });
     this.replicator = new Replicator({ self, anchor, membership, peers: this.#peers, records, random });
     this.#publisher = new Publisher({ membership, peers: this.#peers, now, random, times });
     this.#inboxes = new InboxSubscriptions(this.#peers, random);
@@ -99,7 +118,14 @@ export class Services {
       peers: this.#peers,
       relay: parts.relay,
     });
-    const opening = openingHandlers({ anchor, keys, self: parts.self, attachments: this.attachments, membership });
+    const opening = openingHandlers({
+      anchor,
+      keys,
+      self: parts.self,
+      attachments: this.attachments,
+      membership,
+      door: this.door,
+    });
     this.socketServer = new SocketServer({
       self: parts.self,
       endpoints: {
@@ -131,14 +157,10 @@ export class Services {
     }, times.sweepMs);
   }
 
-  /** Asks the attached nodes to go elsewhere and waits until they have, at most this long. */
+  /** Sends the attached nodes elsewhere and waits until they have gone, at most this long. */
   async drain(withinMs: number): Promise<void> {
     this.attachments.refuseNewcomers();
-    for (const attachment of this.attachments.all()) attachment.push("goAway", { withinMs });
-    const deadline = performance.now() + withinMs;
-    while (this.attachments.size > 0 && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_CHECK_MS));
-    }
+    await goodbye(this.attachments, this.#rooms, withinMs);
   }
 
   /** Whoever is still attached is gone now, and the directory is told before the links close. */
@@ -152,6 +174,11 @@ export class Services {
     this.replicator.close();
     this.#peers.close();
     await this.socketServer.close();
+  }
+
+  #elsewhere(): readonly SupernodeId[] {
+    void this.#rooms.learn();
+    return this.#rooms.elsewhere();
   }
 
   #socketClosed(phase: ConnectionPhase): void {

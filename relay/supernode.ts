@@ -10,6 +10,7 @@ import { DEFAULT_CALL_RELAY, type RelayingChoice } from "./call-relay-options.ts
 import { DataFolder } from "./data-folder.ts";
 import { type EnrolmentParts, enrol, isDueForRenewal, keptCertificate, renew } from "./enrolment.ts";
 import { tlsProtocol } from "./first-byte.ts";
+import { admitted, outsideTheDoor } from "./guarded.ts";
 import { ListedMembership } from "./listed-membership.ts";
 import { Listener } from "./listener.ts";
 import { LoginServerClient } from "./login-server-client.ts";
@@ -130,8 +131,11 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     log,
   });
   undo.push(() => services.close());
-  const inTls = [services.socketServer.protocol, ...relay.protocols];
-  listener.serve([tlsProtocol(keys, inTls, times.attachTimeoutMs, listener.countRefused), ...relay.protocols]);
+  const { door } = services;
+  const relayProtocols = relay.protocols.map((protocol) => outsideTheDoor(protocol, door));
+  const inTls = [services.socketServer.protocol, ...relayProtocols];
+  const tls = tlsProtocol(keys, inTls, times.attachTimeoutMs, listener.countRefused);
+  listener.serve([admitted(tls, door, listener.countRefused), ...relayProtocols], door);
 
   const renewal = setInterval(() => {
     if (!isDueForRenewal(self, now())) return;

@@ -16,6 +16,7 @@ import { HostCache } from "./host-cache.ts";
 import { LoginSync } from "./login-sync.ts";
 import { MailRoom } from "./mail-room.ts";
 import { Messages } from "./messages.ts";
+import { Pulse } from "./pulse.ts";
 import type { PushListener } from "./pushes.ts";
 import { uniform } from "./randomness.ts";
 import { type OwnStatus, Registration } from "./registration.ts";
@@ -75,9 +76,11 @@ export class AccountSession {
       surroundings,
       {
         atHome: (link) => {
-          background.run("registration", this.registration.moveTo(link));
+          const registered = this.registration.moveTo(link);
+          background.run("registration", registered);
           this.#watch.renew();
           this.#tellSession();
+          return registered;
         },
         homeless: () => {
           this.registration.homeless();
@@ -89,7 +92,11 @@ export class AccountSession {
           if (this.#watched().includes(presence.userId)) this.#directory.apply(presence);
         },
         troubled: () => this.#tellSession(),
-        linksChanged: () => this.calls.relaysChanged(),
+        linksChanged: () => {
+          this.calls.relaysChanged();
+          // A call has use for a second relay now.
+          if (this.calls.isLive) this.#attachment.hurry();
+        },
       },
     );
     this.registration = new Registration(
@@ -120,6 +127,7 @@ export class AccountSession {
       directory: this.#directory,
       signals: this.#signals,
       relays: new CallRelays(() => this.#attachment.links, surroundings),
+      pulse: new Pulse(() => this.#attachment.links, clock),
       relayOnly: () => settings.value.hideAddress,
       surroundings,
       push,

@@ -1,5 +1,7 @@
 /** Keeps a home supernode and a warm standby: carries out what protocol/link-machine.ts decides. */
 import { backoffMs } from "../../protocol/backoff.ts";
+import { type Busy, readBusy } from "../../protocol/busy.ts";
+import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import { KithError } from "../../protocol/errors.ts";
 import type { DeviceAddress, SupernodeId } from "../../protocol/identifiers.ts";
 import { type LinkEffect, type LinkEvent, type LinkState, STOPPED, stepLink } from "../../protocol/link-machine.ts";
@@ -7,13 +9,15 @@ import type { UserPresence } from "../../protocol/presence.ts";
 import type { Caller } from "../../protocol/rpc.ts";
 import type { NODE_METHODS } from "../../protocol/supernode-api.ts";
 import type { Surroundings } from "./client-options.ts";
-import type { HostCache } from "./host-cache.ts";
 import { uniform } from "./randomness.ts";
 import { type LinkIdentity, openSupernodeLink, type SupernodeLink } from "./supernode-link.ts";
 
 export interface AttachmentListener {
-  /** A home is there, or another one than before: the lease has to be registered there. */
-  atHome(link: SupernodeLink): void;
+  /**
+   * A home is there, or another one than before: the lease has to be registered there.
+   * Resolves once that has been tried: until then a home that goes away is not let go.
+   */
+  atHome(link: SupernodeLink): Promise<void>;
   homeless(): void;
   deliver(from: DeviceAddress, envelope: Uint8Array): Promise<void>;
   /** From the home only. */
@@ -24,21 +28,43 @@ export interface AttachmentListener {
   linksChanged(): void;
 }
 
+/** What is known of supernodes that may be tried: a host cache, or a host book without a disk. */
+export interface Hosts {
+  candidates(now: number, except: SupernodeId | null): SupernodeCertificate[];
+  busyForMs(now: number, except: SupernodeId | null): number;
+  succeeded(id: SupernodeId, roundTripMs: number, now: number): void | Promise<void>;
+  failed(id: SupernodeId): void | Promise<void>;
+  refused(id: SupernodeId, busy: Busy, now: number): void;
+}
+
 /** So many supernodes are tried before the back-off; with more, an outage would become a storm. */
 const TRIES_PER_ATTEMPT = 3;
+/** A supernode that goes away is not tried again at once. */
+const GONE_AWAY_SECONDS = 60;
+
+export type AttachmentSurroundings = Pick<Surroundings, "clock" | "random" | "log" | "routes" | "background">;
 
 export class Attachment {
   readonly #identity: LinkIdentity;
-  readonly #hosts: HostCache;
-  readonly #surroundings: Surroundings;
+  readonly #hosts: Hosts;
+  readonly #surroundings: AttachmentSurroundings;
   readonly #listener: AttachmentListener;
   readonly #links = new Map<SupernodeId, SupernodeLink>();
+  /** Where others have sent us, best first; tried once. */
+  #suggested: readonly SupernodeId[] = [];
   #state: LinkState = STOPPED;
   #cancelTimer: (() => void) | null = null;
   #trouble: KithError | null = null;
+  /** Settles when the latest home has the lease. */
+  #moved: Promise<void> = Promise.resolve();
   #abort = new AbortController();
 
-  constructor(identity: LinkIdentity, hosts: HostCache, surroundings: Surroundings, listener: AttachmentListener) {
+  constructor(
+    identity: LinkIdentity,
+    hosts: Hosts,
+    surroundings: AttachmentSurroundings,
+    listener: AttachmentListener,
+  ) {
     this.#identity = identity;
     this.#hosts = hosts;
     this.#surroundings = surroundings;
@@ -60,8 +86,13 @@ export class Attachment {
     this.#step({ type: "more-known" });
   }
 
+  /** A standby is needed sooner than it would be sought. */
+  hurry(): void {
+    if (this.#state.phase === "attached") this.#step({ type: "more-known" });
+  }
+
   get home(): SupernodeLink | null {
-    return this.#state.phase === "attached" ? (this.#links.get(this.#state.home) ?? null) : null;
+    return "home" in this.#state ? (this.#links.get(this.#state.home) ?? null) : null;
   }
 
   get standby(): SupernodeLink | null {
@@ -101,9 +132,19 @@ export class Attachment {
         this.#links.get(effect.supernodeId)?.close();
         this.#links.delete(effect.supernodeId);
         return;
+      case "retire": {
+        const link = this.#links.get(effect.supernodeId);
+        this.#links.delete(effect.supernodeId);
+        if (link)
+          this.#surroundings.background.run(
+            "attachment",
+            this.#moved.then(() => link.close()),
+          );
+        return;
+      }
       case "home": {
         const link = this.#links.get(effect.supernodeId);
-        if (link) this.#listener.atHome(link);
+        if (link) this.#moved = this.#listener.atHome(link);
         return;
       }
       case "homeless":
@@ -111,7 +152,7 @@ export class Attachment {
         return;
       case "start-timer": {
         const { clock, random } = this.#surroundings;
-        const waitMs = backoffMs(effect.attempt, uniform(random));
+        const waitMs = Math.max(backoffMs(effect.attempt, uniform(random)), this.#busyForMs());
         this.#cancelTimer = clock.after(waitMs, () => this.#step({ type: "timer" }));
         return;
       }
@@ -125,9 +166,11 @@ export class Attachment {
 
   async #open(except: SupernodeId | null): Promise<void> {
     const { clock, log, background } = this.#surroundings;
-    const candidates = this.#hosts.candidates(clock.now(), except).slice(0, TRIES_PER_ATTEMPT);
-    if (candidates.length === 0) this.#trouble = new KithError("supernode-unreachable");
-    for (const target of candidates) {
+    const candidates = this.#hosts.candidates(clock.now(), except);
+    this.#trouble ??= candidates.length === 0 ? new KithError("supernode-unreachable") : null;
+    for (let tries = 0; tries < TRIES_PER_ATTEMPT; tries++) {
+      const target = this.#takeBest(candidates);
+      if (!target) break;
       if (this.#state.phase === "stopped") return;
       const id = target.supernodeId;
       try {
@@ -138,18 +181,38 @@ export class Attachment {
         });
         this.#trouble = null;
         this.#links.set(id, link);
-        background.run("host cache", this.#hosts.succeeded(id, link.roundTripMs, clock.now()));
+        background.run("host cache", Promise.resolve(this.#hosts.succeeded(id, link.roundTripMs, clock.now())));
         this.#step({ type: "opened", supernodeId: id });
         return this.#listener.linksChanged();
       } catch (error) {
         if (this.#abort.signal.aborted) return;
         this.#trouble = KithError.from(error);
         log.warn("supernode refused or out of reach", { code: this.#trouble.code, cause: this.#trouble.cause });
-        background.run("host cache", this.#hosts.failed(id));
+        if (this.#trouble.code === "supernode-busy") this.#refusedBy(id, readBusy(this.#trouble));
+        else background.run("host cache", Promise.resolve(this.#hosts.failed(id)));
       }
     }
     this.#step({ type: "open-failed" });
     this.#listener.troubled();
+  }
+
+  /** It costs them both less to ask elsewhere now and there later. */
+  #refusedBy(id: SupernodeId, busy: Busy): void {
+    this.#hosts.refused(id, busy, this.#surroundings.clock.now());
+    this.#suggested = busy.elsewhere;
+  }
+
+  /** Removes from the candidates the one to try next: whom another supernode has named, else the best of our own. */
+  #takeBest(candidates: SupernodeCertificate[]): SupernodeCertificate | undefined {
+    const [suggested] = this.#suggested.flatMap((id) => candidates.find(({ supernodeId }) => supernodeId === id) ?? []);
+    const best = suggested ?? candidates[0];
+    if (best) candidates.splice(candidates.indexOf(best), 1);
+    return best;
+  }
+
+  /** Nobody is asked before the time that they said. */
+  #busyForMs(): number {
+    return this.#hosts.busyForMs(this.#surroundings.clock.now(), this.home?.supernodeId ?? null);
   }
 
   #listenerOf(supernodeId: SupernodeId) {
@@ -158,7 +221,11 @@ export class Attachment {
       presence: (presence: UserPresence) => {
         if (this.home?.supernodeId === supernodeId) this.#listener.presence(presence);
       },
-      goAway: () => this.#step({ type: "leaving", supernodeId }),
+      goAway: (elsewhere: readonly SupernodeId[]) => {
+        this.#hosts.refused(supernodeId, { waitSeconds: GONE_AWAY_SECONDS, elsewhere }, this.#surroundings.clock.now());
+        this.#suggested = elsewhere;
+        this.#step({ type: "leaving", supernodeId });
+      },
       closed: () => {
         this.#links.delete(supernodeId);
         this.#step({ type: "lost", supernodeId });

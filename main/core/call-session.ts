@@ -11,6 +11,7 @@ import type { CallRelays } from "./call-relays.ts";
 import { callView } from "./call-view.ts";
 import type { Surroundings } from "./client-options.ts";
 import type { DirectoryView } from "./directory-view.ts";
+import type { Pulse } from "./pulse.ts";
 import type { PushListener } from "./pushes.ts";
 import { newCallId } from "./randomness.ts";
 import { SignalBatch } from "./signal-batch.ts";
@@ -21,6 +22,7 @@ interface Parts {
   readonly directory: DirectoryView;
   readonly signals: SignalSender;
   readonly relays: CallRelays;
+  readonly pulse: Pick<Pulse, "start" | "stop" | "alarm">;
   readonly relayOnly: () => boolean;
   readonly surroundings: Surroundings;
   readonly push: PushListener;
@@ -57,6 +59,10 @@ export class CallSession {
     return callView(this.#state);
   }
 
+  get isLive(): boolean {
+    return isLive(this.#state);
+  }
+
   get mayUseMicrophone(): boolean {
     return mayUseMicrophone(this.#state);
   }
@@ -75,7 +81,10 @@ export class CallSession {
   }
 
   mediaState(callId: CallId, media: "connected" | "interrupted" | "failed"): void {
-    if (media === "interrupted") this.#media.renew();
+    if (media === "interrupted") {
+      this.#media.renew();
+      this.#parts.pulse.alarm();
+    }
     this.#step({ type: "media", callId, media });
   }
 
@@ -131,6 +140,8 @@ export class CallSession {
     const before = this.#state;
     const { state, effects } = stepCall(before, event, this.#now());
     this.#state = state;
+    if (isLive(state)) this.#parts.pulse.start();
+    else this.#parts.pulse.stop();
     if (state.phase !== before.phase && (state.phase === "outgoing" || state.phase === "incoming"))
       this.#media.prepare();
     for (const effect of effects) this.#carryOut(effect);

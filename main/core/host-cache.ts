@@ -1,39 +1,26 @@
-/** The supernodes that this client knows, best first: those that answered, by their measured round trip. */
+/** The host book of one account, kept in its profile. */
+import type { Busy } from "../../protocol/busy.ts";
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import { decodeSupernodeCertificate } from "../../protocol/certificate.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
-import { HOST_CACHE_SIZE } from "../../protocol/limits.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import { bytesOf } from "./database.ts";
 import type { Db } from "./database-schema.ts";
-
-export interface KnownSupernode {
-  readonly certificate: Signed<SupernodeCertificate>;
-  /** null: never attached to. */
-  readonly roundTripMs: number | null;
-  /** Attempts that failed since the last that did not. */
-  readonly failures: number;
-  /** ms since 1970; 0: never. */
-  readonly lastUsedAt: number;
-}
-
-/** What is not measured yet is tried after the near ones and before the far ones. */
-const ASSUMED_ROUND_TRIP_MS = 80;
+import { HostBook } from "./host-book.ts";
 
 export class HostCache {
   readonly #db: Db;
-  readonly #random: () => number;
-  readonly #known = new Map<SupernodeId, KnownSupernode>();
+  readonly #book: HostBook;
 
   /** @param random uniform in [0, 1) */
   constructor(db: Db, random: () => number) {
     this.#db = db;
-    this.#random = random;
+    this.#book = new HostBook(random);
   }
 
   async load(): Promise<void> {
     for (const row of await this.#db.selectFrom("host_cache").selectAll().execute()) {
-      this.#known.set(row.supernode_id, {
+      this.#book.remember({
         certificate: decodeSupernodeCertificate(bytesOf(row.certificate)),
         roundTripMs: row.round_trip_ms,
         failures: row.failures,
@@ -42,60 +29,54 @@ export class HostCache {
     }
   }
 
-  /**
-   * Takes over a trusted supernode list: what it no longer has is forgotten, new ones fill the
-   * free places by lot, so that not every client knows the same ones.
-   */
+  /** As HostBook.adopt. */
   async adopt(list: readonly Signed<SupernodeCertificate>[]): Promise<void> {
-    const listed = new Map(list.map((entry) => [entry.value.supernodeId, entry]));
-    for (const [id, known] of this.#known) {
-      const certificate = listed.get(id);
-      if (certificate) this.#known.set(id, { ...known, certificate });
-      else this.#known.delete(id);
-    }
-    for (const certificate of shuffled([...listed.values()], this.#random)) {
-      if (this.#known.size >= HOST_CACHE_SIZE) break;
-      const id = certificate.value.supernodeId;
-      if (!this.#known.has(id)) this.#known.set(id, { certificate, roundTripMs: null, failures: 0, lastUsedAt: 0 });
-    }
+    this.#book.adopt(list);
     await this.#store();
   }
 
-  /** Supernodes to try, best first. Among about equally near ones the order is drawn by lot: load spreads. */
+  /** As HostBook.candidates. */
   candidates(now: number, except: SupernodeId | null): SupernodeCertificate[] {
-    return [...this.#known.values()]
-      .filter(({ certificate: { value } }) => value.supernodeId !== except && value.expiresAt > now)
-      .map((known) => ({ value: known.certificate.value, rank: rank(known), lot: this.#random() }))
-      .sort((a, b) => a.rank - b.rank || a.lot - b.lot)
-      .map(({ value }) => value);
+    return this.#book.candidates(now, except);
+  }
+
+  /** As HostBook.busyForMs. */
+  busyForMs(now: number, except: SupernodeId | null): number {
+    return this.#book.busyForMs(now, except);
   }
 
   async succeeded(id: SupernodeId, roundTripMs: number, now: number): Promise<void> {
-    await this.#update(id, { roundTripMs, failures: 0, lastUsedAt: now });
+    this.#book.succeeded(id, roundTripMs, now);
+    await this.#update(id);
   }
 
   async failed(id: SupernodeId): Promise<void> {
-    await this.#update(id, { failures: (this.#known.get(id)?.failures ?? 0) + 1 });
+    this.#book.failed(id);
+    await this.#update(id);
+  }
+
+  /** As HostBook.refused: of today alone, and not stored. */
+  refused(id: SupernodeId, busy: Busy, now: number): void {
+    this.#book.refused(id, busy, now);
   }
 
   get size(): number {
-    return this.#known.size;
+    return this.#book.size;
   }
 
-  async #update(id: SupernodeId, change: Partial<KnownSupernode>): Promise<void> {
-    const known = this.#known.get(id);
+  async #update(id: SupernodeId): Promise<void> {
+    const known = this.#book.get(id);
     if (!known) return;
-    const next = { ...known, ...change };
-    this.#known.set(id, next);
+    const { roundTripMs, failures, lastUsedAt } = known;
     await this.#db
       .updateTable("host_cache")
-      .set({ round_trip_ms: next.roundTripMs, failures: next.failures, last_used_at: next.lastUsedAt })
+      .set({ round_trip_ms: roundTripMs, failures, last_used_at: lastUsedAt })
       .where("supernode_id", "=", id)
       .execute();
   }
 
   async #store(): Promise<void> {
-    const rows = [...this.#known.values()].map(({ certificate, roundTripMs, failures, lastUsedAt }) => ({
+    const rows = this.#book.all().map(({ certificate, roundTripMs, failures, lastUsedAt }) => ({
       supernode_id: certificate.value.supernodeId,
       certificate: certificate.bytes,
       round_trip_ms: roundTripMs,
@@ -107,18 +88,4 @@ export class HostCache {
       if (rows.length > 0) await tx.insertInto("host_cache").values(rows).execute();
     });
   }
-}
-
-/** Failures count most; then the round trip, in steps of a doubling. */
-function rank({ failures, roundTripMs }: KnownSupernode): number {
-  const steps = Math.round(Math.log2(4 + (roundTripMs ?? ASSUMED_ROUND_TRIP_MS)));
-  return Math.min(failures, 10) * 100 + steps;
-}
-
-function shuffled<T>(items: T[], random: () => number): T[] {
-  for (let index = items.length - 1; index > 0; index--) {
-    const other = Math.floor(random() * (index + 1));
-    [items[index], items[other]] = [items[other] as T, items[index] as T];
-  }
-  return items;
 }

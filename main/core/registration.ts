@@ -1,4 +1,5 @@
 /** This device's own entry in the directory: its lease and its status, at whichever supernode is home. */
+import { backoffMs } from "../../protocol/backoff.ts";
 import type { DeviceId, NetworkId } from "../../protocol/identifiers.ts";
 import { encodeLease } from "../../protocol/lease.ts";
 import { TIMES } from "../../protocol/limits.ts";
@@ -7,6 +8,7 @@ import { signBody } from "../../protocol/signed.ts";
 import { type AccountKeys, appSignatures } from "./account-keys.ts";
 import type { AccountStore } from "./account-store.ts";
 import type { Surroundings } from "./client-options.ts";
+import { uniform } from "./randomness.ts";
 import { sealStatus } from "./sealed-status.ts";
 import type { SupernodeLink } from "./supernode-link.ts";
 
@@ -15,8 +17,10 @@ export interface OwnStatus {
   readonly text: string;
 }
 
-/** A registration that failed although the link stands is tried again after this. */
-const RETRY_MS = 5_000;
+/** A registration that failed although the link stands is tried again after this, and a back-off with jitter. */
+const RETRY_MS = 1_000;
+/** That back-off begins as after so many attempts: the supernode has a crowd to register. */
+const RETRY_CAUTION = 3;
 
 export class Registration {
   readonly #device: { readonly networkId: NetworkId; readonly deviceId: DeviceId; readonly keys: AccountKeys };
@@ -25,6 +29,7 @@ export class Registration {
   #own: OwnStatus;
   #link: SupernodeLink | null = null;
   #cancelTimer: () => void = () => {};
+  #failures = 0;
   /** Leases go out one after the other, so that the latest has the highest sequence. */
   #queue: Promise<void> = Promise.resolve();
 
@@ -87,9 +92,10 @@ export class Registration {
         // The status first: whoever learns of the lease then finds it there.
         await link.request("setStatus", { sealedStatus: this.#sealedStatus() });
         await link.request("register", { lease: await this.#lease(link) });
+        this.#failures = 0;
       } catch (error) {
         this.#surroundings.log.warn("registration", { cause: error });
-        nextMs = RETRY_MS;
+        nextMs = RETRY_MS + backoffMs(RETRY_CAUTION + this.#failures++, uniform(this.#surroundings.random));
       }
       if (this.#link !== link) return;
       const { clock, background } = this.#surroundings;

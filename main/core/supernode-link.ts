@@ -23,13 +23,16 @@ export interface SupernodeLink {
   readonly roundTripMs: number;
   readonly request: Caller<typeof NODE_METHODS>;
   close(): void;
+  /** It carries nothing any more: closed here, and told as if the network had. */
+  abandon(): void;
 }
 
 export interface LinkListener {
   /** Resolves once the envelope is stored or dropped. */
   deliver(from: DeviceAddress, envelope: Uint8Array): Promise<void>;
   presence(presence: UserPresence): void;
-  goAway(): void;
+  /** @param elsewhere where there is room, best first */
+  goAway(elsewhere: readonly SupernodeId[]): void;
   /** The other side or the network has closed it. */
   closed(): void;
 }
@@ -83,7 +86,14 @@ export async function openSupernodeLink(
     requireAnswer(claim, proof, supernode.signKey);
     socket.on("disconnect", () => listener.closed());
     if (!socket.connected) throw new KithError("supernode-unreachable");
-    return { supernodeId: supernode.supernodeId, inbox, roundTripMs, request, close: () => close(socket) };
+    return {
+      supernodeId: supernode.supernodeId,
+      inbox,
+      roundTripMs,
+      request,
+      close: () => close(socket),
+      abandon: () => socket.disconnect(),
+    };
   } catch (error) {
     close(socket);
     throw error;
@@ -141,7 +151,10 @@ function listen(socket: Socket, listener: LinkListener, log: Log): void {
     if (presence.success) listener.presence(presence.data);
     else log.warn("supernode sent a malformed presence");
   });
-  socket.on("goAway", () => listener.goAway());
+  socket.on("goAway", (received: unknown) => {
+    const farewell = NODE_PUSHES.goAway.safeParse(received);
+    listener.goAway(farewell.success ? farewell.data.elsewhere : []);
+  });
 }
 
 function close(socket: Socket): void {

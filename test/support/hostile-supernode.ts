@@ -12,6 +12,7 @@ import { type Caller, caller } from "../../protocol/rpc.ts";
 import { Challenge, LINK_METHODS } from "../../protocol/supernode-api.ts";
 import { trustAnchor } from "../../protocol/trust.ts";
 import { DataFolder } from "../../relay/data-folder.ts";
+import { Door } from "../../relay/door.ts";
 import { endpoint } from "../../relay/endpoint.ts";
 import { enrol } from "../../relay/enrolment.ts";
 import { tlsProtocol } from "../../relay/first-byte.ts";
@@ -107,6 +108,7 @@ export async function startHostileSupernode(
     watchLeases: () => ({}),
     watchInboxes: () => ({}),
     replicate: () => ({}),
+    room: () => ({ nodes: 0 }),
     route: () => ({ delivered: false }),
     ...lies,
   };
@@ -138,6 +140,7 @@ export async function startHostileSupernode(
           lookUp: never,
           send: never,
           relayCredentials: never,
+          ping: never,
           detach: never,
         },
         onFault,
@@ -150,7 +153,8 @@ export async function startHostileSupernode(
     tally: new RequestTally(),
     closed: () => undefined,
   });
-  listener.serve([tlsProtocol(keys, [server.protocol], RELAY_TIMES.attachTimeoutMs, listener.countRefused)]);
+  const door = new Door({ limits: RELAY_LIMITS, proofMs: 20_000, clock: () => performance.now(), isFull: () => false });
+  listener.serve([tlsProtocol(keys, [server.protocol], RELAY_TIMES.attachTimeoutMs, listener.countRefused)], door);
   return {
     certificate: self.value,
     peers,

@@ -1,5 +1,6 @@
 /** A raw ordinary node: speaks supernode-api.ts over a real socket and keeps what it is pushed. Also what a hostile one needs. */
 import { io, type Socket } from "socket.io-client";
+import type { z } from "zod";
 import { requireAttachAnswer, signAttach } from "../../protocol/attach-proof.ts";
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import type { InboxId, SupernodeId, UserId } from "../../protocol/identifiers.ts";
@@ -10,11 +11,13 @@ import { supernodeSocketOptions, supernodeUrl } from "../../protocol/pinned-tls.
 import { UserPresence } from "../../protocol/presence.ts";
 import { type Caller, caller } from "../../protocol/rpc.ts";
 import { signBody } from "../../protocol/signed.ts";
-import { Challenge, NODE_METHODS } from "../../protocol/supernode-api.ts";
+import { Challenge, NODE_METHODS, NODE_PUSHES } from "../../protocol/supernode-api.ts";
 import type { TestDevice } from "./test-identities.ts";
 import { until } from "./until.ts";
 
 const NONCE = new Uint8Array(32).fill(7);
+
+type Farewell = z.infer<typeof NODE_PUSHES.goAway>;
 
 export interface Delivered {
   readonly from: { readonly userId: string; readonly deviceId: string };
@@ -59,7 +62,7 @@ export class TestNode {
   readonly call: Caller<typeof NODE_METHODS>;
   readonly delivered: Delivered[] = [];
   readonly pushed: UserPresence[] = [];
-  readonly toldToGo: number[] = [];
+  readonly toldToGo: Farewell[] = [];
   /** What this node answers to `deliver`; null not at all. */
   answerDelivery: unknown = { ok: true, value: {} };
   #sequence: number;
@@ -78,7 +81,7 @@ export class TestNode {
     this.call = call;
     this.#sequence = device.now();
     socket.on("presence", (received: unknown) => this.pushed.push(UserPresence.parse(received)));
-    socket.on("goAway", ({ withinMs }: { withinMs: number }) => this.toldToGo.push(withinMs));
+    socket.on("goAway", (received: unknown) => this.toldToGo.push(NODE_PUSHES.goAway.parse(received)));
     socket.on("deliver", (delivered: Delivered, acknowledge: (answer: unknown) => void) => {
       this.delivered.push(delivered);
       if (this.answerDelivery !== null) acknowledge(this.answerDelivery);

@@ -59,6 +59,10 @@ class World {
       case "close":
         expect(this.open.delete(effect.supernodeId), "closed what is not open").toBe(true);
         break;
+      case "retire":
+        expect(this.home, "retired the home").not.toBe(effect.supernodeId);
+        expect(this.open.delete(effect.supernodeId), "retired what is not open").toBe(true);
+        break;
       case "home":
         expect(this.open.has(effect.supernodeId), "made a closed link the home").toBe(true);
         this.home = effect.supernodeId;
@@ -101,7 +105,7 @@ describe("whatever happens, in any order", () => {
           expect(world.timers).toBeLessThanOrEqual(1);
           expect(world.open.size).toBeLessThanOrEqual(2);
           if (world.home) expect(world.open.has(world.home)).toBe(true);
-          expect(world.state.phase === "attached" ? world.state.home : null).toBe(world.home);
+          expect("home" in world.state ? world.state.home : null).toBe(world.home);
           // It never rests without a standby: something is always on the way to one.
           expect(world.attempts + world.timers + (world.open.size === 2 ? 1 : 0)).toBe(1);
         }
@@ -136,13 +140,23 @@ describe("losing the home", () => {
     return world;
   };
 
-  test("makes the standby the home in the same step, and looks for another standby elsewhere", () => {
+  test("makes the standby the home in the same step, and later looks for another standby elsewhere", () => {
     const world = attached();
     world.open.delete(first);
     expect(world.step({ type: "lost", supernodeId: first })).toEqual([
       { type: "home", supernodeId: second },
-      { type: "open", except: second },
+      { type: "start-timer", attempt: 5 },
     ]);
+    expect(world.step({ type: "timer" })).toEqual([{ type: "open", except: second }]);
+  });
+
+  test("after trouble leaves the first places to those who have no home yet", () => {
+    const world = new World();
+    world.step({ type: "start" });
+    world.tryTo({ type: "open-failed" });
+    world.tryTo({ type: "timer" });
+    world.tryTo({ type: "opened", supernodeId: first });
+    expect(world.state).toMatchObject({ phase: "attached", standby: { phase: "waiting", attempt: 6 } });
   });
 
   test("without a standby waits before the next attempt, longer each time", () => {
@@ -157,10 +171,26 @@ describe("losing the home", () => {
     }
   });
 
-  test("by its own announcement moves to the standby before it is closed", () => {
+  test("by its own announcement moves to the standby, and only then retires it", () => {
     const world = attached();
-    world.tryTo({ type: "leaving", supernodeId: first });
-    expect(world.home).toBe(second);
+    expect(world.step({ type: "leaving", supernodeId: first }).slice(0, 2)).toEqual([
+      { type: "home", supernodeId: second },
+      { type: "retire", supernodeId: first },
+    ]);
+  });
+
+  test("by its own announcement without a standby uses it until the next is there, which is sought at once", () => {
+    const world = attached();
+    world.tryTo({ type: "lost", supernodeId: second });
+    expect(world.step({ type: "leaving", supernodeId: first })).toEqual([
+      { type: "stop-timer" },
+      { type: "open", except: first },
+    ]);
+    world.tryTo({ type: "open-failed" });
+    world.tryTo({ type: "timer" });
+    expect(world.home).toBe(first);
+    world.tryTo({ type: "opened", supernodeId: third });
+    expect(world.home).toBe(third);
     expect(world.open.has(first)).toBe(false);
   });
 

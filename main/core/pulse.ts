@@ -1,0 +1,65 @@
+/**
+ * Feels whether the links to supernodes still carry anything, as long as a call needs them. A
+ * NAT that forgets kills a connection in silence: the socket's own pings, which are rare
+ * because ten thousand nodes get them, would notice within a minute.
+ */
+import { KithError } from "../../protocol/errors.ts";
+import type { Clock } from "./clock.ts";
+import type { SupernodeLink } from "./supernode-link.ts";
+
+const BEAT_MS = 3_000;
+const PATIENCE_MS = 6_000;
+/** Once the sound has stopped, most of the waiting is done. */
+const ALARMED_PATIENCE_MS = 2_000;
+/** After a machine has slept or stalled, timers run before the answers that lie ready. */
+const SECOND_LOOK_MS = 100;
+
+export class Pulse {
+  readonly #links: () => readonly Pick<SupernodeLink, "request" | "abandon">[];
+  readonly #clock: Clock;
+  #cancelTimer: (() => void) | null = null;
+
+  /** @param links those that are open just now */
+  constructor(links: () => readonly Pick<SupernodeLink, "request" | "abandon">[], clock: Clock) {
+    this.#links = links;
+    this.#clock = clock;
+  }
+
+  start(): void {
+    if (this.#cancelTimer) return;
+    const beat = () => {
+      this.#cancelTimer = this.#clock.after(BEAT_MS, beat);
+      this.#feel(PATIENCE_MS);
+    };
+    this.#cancelTimer = this.#clock.after(BEAT_MS, beat);
+  }
+
+  stop(): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = null;
+  }
+
+  /** Something else has gone silent: a link that does not answer soon is given up. */
+  alarm(): void {
+    this.#feel(ALARMED_PATIENCE_MS);
+  }
+
+  #feel(patienceMs: number): void {
+    for (const link of this.#links()) {
+      let isSilent = true;
+      let cancel = this.#clock.after(patienceMs, () => {
+        cancel = this.#clock.after(SECOND_LOOK_MS, () => {
+          if (isSilent) link.abandon();
+        });
+      });
+      const heard = () => {
+        isSilent = false;
+        cancel();
+      };
+      // A refusal is a sign of life as well; a link that has closed has told so itself.
+      link.request("ping", {}).then(heard, (error: unknown) => {
+        if (KithError.from(error).code !== "timeout") heard();
+      });
+    }
+  }
+}
