@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { KithError } from "../protocol/errors.ts";
 import type { Handle, UserId } from "../protocol/identifiers.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { type BuddyEntry, type LOGIN_PUSHES, MAX_DELTA_ENTRIES } from "../protocol/login-api.ts";
+import { type BuddyEntry, DEPARTED_HANDLE, type LOGIN_PUSHES, MAX_DELTA_ENTRIES } from "../protocol/login-api.ts";
 import { type BuddyAction, type BuddyState, buddyOutcome } from "./buddy-rules.ts";
 import type { Schema } from "./storage/schema.ts";
 
@@ -47,13 +47,29 @@ export class BuddyLists {
   async delta(owner: UserId, since: number): Promise<BuddyDelta> {
     // The revision first: a change in between comes once more with the next delta, but is never missed.
     const newest = await this.revision(owner);
-    const entries = await linesOf(this.#parts.db, owner)
-      .where("revision", ">", since > newest ? 0 : since)
+    const after = since > newest ? 0 : since;
+    const lines = await linesOf(this.#parts.db, owner)
+      .where("revision", ">", after)
       .orderBy("revision")
       .limit(MAX_DELTA_ENTRIES)
       .execute();
+    const departed = await this.#departed(owner, after);
+    const entries = [...lines, ...departed].sort((a, b) => a.revision - b.revision).slice(0, MAX_DELTA_ENTRIES);
     const last = entries.at(-1)?.revision ?? newest;
     return { entries, revision: last, more: last < newest };
+  }
+
+  /** Buddies whose accounts were deleted. */
+  async #departed(owner: UserId, after: number): Promise<BuddyEntry[]> {
+    const rows = await this.#parts.db
+      .selectFrom("departed_buddies")
+      .select(["peer_id", "revision"])
+      .where("owner_id", "=", owner)
+      .where("revision", ">", after)
+      .orderBy("revision")
+      .limit(MAX_DELTA_ENTRIES)
+      .execute();
+    return rows.map(({ peer_id, revision }) => departedEntry(peer_id, revision));
   }
 
   /** @throws KithError `no-such-user`, `buddy-is-self`, `already-requested`, `already-buddies`, `too-large` */
@@ -111,6 +127,11 @@ export class BuddyLists {
     if (!entry) throw new KithError("no-such-request");
     return entry;
   }
+}
+
+/** The server knows no more of them than this; a device has the handle from before. */
+function departedEntry(userId: UserId, revision: number): BuddyEntry {
+  return { userId, handle: DEPARTED_HANDLE, state: "removed", greeting: "", certificate: new Uint8Array(), revision };
 }
 
 function linesOf(db: Kysely<Schema>, owner: UserId) {

@@ -7,8 +7,10 @@ import {
   type UserCertificate,
 } from "../protocol/certificate.ts";
 import { KithError } from "../protocol/errors.ts";
+import { encodeKeyLogHead, type KeyLogHead } from "../protocol/key-log.ts";
 import { TIMES } from "../protocol/limits.ts";
 import { nodeSignatures } from "../protocol/node-crypto.ts";
+import { encodeRevocationList, type RevocationList } from "../protocol/revocations.ts";
 import { requireSignature, type Signed, signBody } from "../protocol/signed.ts";
 import { encodeSupernodeList, type SupernodeListDraft } from "../protocol/supernode-list.ts";
 import type { NetworkKeys } from "./network-keys.ts";
@@ -21,6 +23,9 @@ export interface IssuedCertificate {
   readonly issuedAt: number;
   readonly expiresAt: number;
 }
+
+/** The kinds of statement that the network key signs. */
+type NetworkStatement = "userCertificate" | "supernodeCertificate" | "supernodeList" | "keyLogHead" | "revocationList";
 
 export class CertificateAuthority {
   readonly #keys: NetworkKeys;
@@ -57,6 +62,14 @@ export class CertificateAuthority {
     return { bytes: this.#sign("supernodeList", body), ...validity };
   }
 
+  signKeyLogHead(head: Omit<KeyLogHead, "networkId">): Uint8Array {
+    return this.#sign("keyLogHead", encodeKeyLogHead({ ...head, networkId: this.networkId }));
+  }
+
+  signRevocations(list: Omit<RevocationList, "networkId">): Uint8Array {
+    return this.#sign("revocationList", encodeRevocationList({ ...list, networkId: this.networkId }));
+  }
+
   /**
    * A certificate of this network, expired or not: whether its device is still signed in is
    * what the devices table knows.
@@ -78,7 +91,7 @@ export class CertificateAuthority {
     return { issuedAt, expiresAt: issuedAt + durationMs };
   }
 
-  #sign(domain: "userCertificate" | "supernodeCertificate" | "supernodeList", body: Uint8Array): Uint8Array {
+  #sign(domain: NetworkStatement, body: Uint8Array): Uint8Array {
     return signBody(nodeSignatures, domain, body, this.#keys.signing.secretKey);
   }
 }

@@ -6,6 +6,8 @@ import type { DeviceAddress, DeviceId, UserId } from "../protocol/identifiers.ts
 import { LIMITS } from "../protocol/limits.ts";
 import type { Signed } from "../protocol/signed.ts";
 import { type CertificateAuthority, isPastHalfLife } from "./certificate-authority.ts";
+import { logCertificate } from "./key-log/entry-writer.ts";
+import { revokeDevices } from "./key-log/revocations.ts";
 import type { Schema } from "./storage/schema.ts";
 import { nextCertificateSerial } from "./storage/serial.ts";
 
@@ -20,6 +22,10 @@ export interface Device {
   readonly name: string;
 }
 
+export interface ListedDevice extends Device {
+  readonly lastSeenAt: number;
+}
+
 export interface SignedInDevice {
   readonly certificate: Uint8Array;
   /** Devices that had to make room for this one. */
@@ -29,6 +35,8 @@ export interface SignedInDevice {
 interface DeviceParts {
   readonly db: Kysely<Schema>;
   readonly authority: CertificateAuthority;
+  /** A certificate stands in the key log as soon as the transaction ends. */
+  issued(): void;
   now(): number;
 }
 
@@ -98,15 +106,28 @@ export class Devices {
     });
   }
 
+  /** Those that are signed in, the one seen last first. */
+  async list(userId: UserId): Promise<ListedDevice[]> {
+    return this.#parts.db
+      .selectFrom("devices")
+      .select(["device_id as deviceId", "name", "last_seen_at as lastSeenAt"])
+      .where("user_id", "=", userId)
+      .orderBy("last_seen_at", "desc")
+      .execute();
+  }
+
   /** Forgets the device: its certificate opens no session any more. Signing out twice is no error. */
   async signOut({ userId, deviceId }: DeviceAddress, db: Kysely<Schema> = this.#parts.db): Promise<void> {
     await db.deleteFrom("devices").where("user_id", "=", userId).where("device_id", "=", deviceId).execute();
+    await revokeDevices(db, [{ deviceId }]);
   }
 
   async #issue(db: Kysely<Schema>, account: AccountKeys, deviceId: DeviceId) {
     const serial = await nextCertificateSerial(db);
     const { userId, handle, signKey, boxKey, keyBinding } = account;
     const issued = this.#parts.authority.issueUser({ userId, handle, signKey, boxKey, keyBinding, deviceId, serial });
+    await logCertificate(db, { handle, userId, deviceId, serial, ...issued });
+    this.#parts.issued();
     await db.updateTable("accounts").set({ certificate: issued.bytes }).where("user_id", "=", userId).execute();
     return { certificate: issued.bytes, serial, issued_at: issued.issuedAt, expires_at: issued.expiresAt };
   }

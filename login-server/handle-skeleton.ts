@@ -4,6 +4,7 @@
  * Unicode Technical Standard #39 (confusables.txt), section 4, over small letters.
  */
 import { createHash } from "node:crypto";
+import { DEPARTED_HANDLE } from "../protocol/login-api.ts";
 
 /** Longer look-alikes first. `i` joins `l` and `1`: many fonts tell the three apart by a serif at most. */
 const LOOK_ALIKES: readonly (readonly [RegExp, string])[] = [
@@ -23,6 +24,7 @@ const RESERVED = [
   "admin",
   "administrator",
   "anonymous",
+  DEPARTED_HANDLE,
   "echo",
   "everyone",
   "help",

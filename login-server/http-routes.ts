@@ -2,29 +2,19 @@
 
 import { PROTOCOL_VERSION } from "../protocol/limits.ts";
 import { LOGIN_HTTP } from "../protocol/login-api.ts";
-import type { CertificateAuthority } from "./certificate-authority.ts";
-import type { Enrolment } from "./enrolment.ts";
 import { type Route, route } from "./http-server.ts";
-import type { Login } from "./login.ts";
-import type { RateLimits } from "./rate-limits.ts";
-import type { Registration } from "./registration.ts";
-import type { Sessions } from "./sessions.ts";
-import type { SupernodeRegister } from "./supernode-register.ts";
+import type { LoginServices } from "./login-services.ts";
 
-interface RouteParts {
+type RouteParts = Pick<
+  LoginServices,
+  "authority" | "keyLog" | "revocations" | "registration" | "login" | "enrolment" | "register" | "sessions" | "limits"
+> & {
   readonly name: string;
-  readonly authority: CertificateAuthority;
-  readonly registration: Registration;
-  readonly login: Login;
-  readonly enrolment: Enrolment;
-  readonly register: SupernodeRegister;
-  readonly sessions: Sessions;
-  readonly limits: RateLimits;
   now(): number;
-}
+};
 
 export function loginRoutes(parts: RouteParts): Route[] {
-  const { authority, registration, login, enrolment, register, sessions, limits } = parts;
+  const { authority, keyLog, revocations, registration, login, enrolment, register, sessions, limits } = parts;
   return [
     route(LOGIN_HTTP.network, () => ({
       kith: "login-server" as const,
@@ -35,9 +25,9 @@ export function loginRoutes(parts: RouteParts): Route[] {
       registration: registration.mode,
       now: parts.now(),
     })),
-    route(LOGIN_HTTP.registerStart, ({ handle, request }, { subscriber }) => {
+    route(LOGIN_HTTP.registerStart, ({ handle, request, invitation }, { subscriber }) => {
       limits.registration.take(`start ${subscriber}`);
-      return registration.start(handle, request);
+      return registration.start(handle, request, invitation);
     }),
     route(LOGIN_HTTP.registerFinish, async (request, { subscriber }) => {
       limits.registration.take(`finish ${subscriber}`);
@@ -55,6 +45,10 @@ export function loginRoutes(parts: RouteParts): Route[] {
       return { certificate: base64(certificate), vault: base64(vault) };
     }),
     route(LOGIN_HTTP.supernodes, async () => ({ list: base64((await register.current()).bytes) })),
+    route(LOGIN_HTTP.notices, async () => ({
+      keyLogHead: base64((await keyLog.head()) ?? new Uint8Array()),
+      revocations: base64(await revocations.current()),
+    })),
     route(LOGIN_HTTP.enrol, async (request, { subscriber }) => {
       limits.enrolment.take(subscriber);
       const { certificate, changed } = await enrolment.enrol(request);

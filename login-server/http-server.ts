@@ -1,16 +1,26 @@
 /** JSON over HTTP: routes from the protocol's table, limits before parsing, every error in one form. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
+import { createServer as createSecureServer, type Server as SecureServer } from "node:https";
 import type { Logger } from "pino";
 import type { z } from "zod";
 import { KithError } from "../protocol/errors.ts";
-import { subscriberOf } from "./client-address.ts";
+import { subscriberOf, type TrustedProxies } from "./client-address.ts";
 import { readJsonBody } from "./http-body.ts";
 import { statusOf } from "./http-status.ts";
 import { refusalFor } from "./storage/storage-fault.ts";
 
-/** Who asks: the address that rate limits count. */
+/** Who asks: the address that rate limits count, and what it shows of its right to ask. */
 export interface Caller {
   readonly subscriber: string;
+  /** The Authorization header. */
+  readonly authorization: string;
+}
+
+/** Something that is no JSON. */
+export interface Page {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
 }
 
 export interface Route {
@@ -19,7 +29,7 @@ export interface Route {
   answer(body: unknown, caller: Caller): Promise<unknown>;
 }
 
-interface Endpoint<I extends z.ZodType, O extends z.ZodType> {
+export interface Endpoint<I extends z.ZodType, O extends z.ZodType> {
   readonly verb: "GET" | "POST";
   readonly path: string;
   readonly input: I;
@@ -52,44 +62,79 @@ const MAX_HEADER_BYTES = 8 * 1024;
  */
 const KEEP_ALIVE_MS = 60_000;
 
-/** An HTTP server that does not listen yet. */
-export function httpServer(routes: readonly Route[], log: Logger): Server {
-  return createServer(
-    {
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-    },
-    (request, response) => {
-      void respond(routes, request, response, log);
-    },
-  );
+export interface HttpServerParts {
+  readonly routes: readonly Route[];
+  /** Pages for people and programs other than ours, by path; null for any other path. */
+  readonly page?: (path: string) => Promise<Page | null>;
+  /** Certificate and key in PEM; null for plain HTTP. */
+  readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
+  /** Plain HTTP from elsewhere than these and loopback is hung up on; null: anybody may connect. */
+  readonly proxies: TrustedProxies | null;
+  readonly log: Logger;
+  /** Told of each answer. */
+  readonly answered?: (route: string, status: number, seconds: number) => void;
 }
 
-async function respond(
-  routes: readonly Route[],
-  request: IncomingMessage,
-  response: ServerResponse,
-  log: Logger,
-): Promise<void> {
+/** An HTTP server that does not listen yet. */
+export function httpServer(parts: HttpServerParts): Server | SecureServer {
+  const options: ServerOptions = {
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  };
+  const listener = (request: IncomingMessage, response: ServerResponse) => void respond(parts, request, response);
+  if (parts.tls) return createSecureServer({ ...options, ...parts.tls, minVersion: "TLSv1.2" }, listener);
+  const server = createServer(options, listener);
+  const { proxies } = parts;
+  if (proxies) {
+    server.on("connection", (socket) => {
+      if (!proxies.includes(socket.remoteAddress) && !isLoopback(socket.remoteAddress)) socket.destroy();
+    });
+  }
+  return server;
+}
+
+function isLoopback(address: string | undefined): boolean {
+  return /^(::ffff:)?127\.|^::1$/.test(address ?? "");
+}
+
+/** The client's own address, also where a proxy of ours stands in between. */
+export function subscriberAt(
+  proxies: TrustedProxies | null,
+  remoteAddress: string | undefined,
+  forwardedFor: string | string[] | undefined,
+): string {
+  const header = Array.isArray(forwardedFor) ? forwardedFor.join() : forwardedFor;
+  return subscriberOf(proxies ? proxies.clientOf(remoteAddress, header) : remoteAddress);
+}
+
+async function respond(parts: HttpServerParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { routes, log } = parts;
   const startedAt = performance.now();
   const path = (request.url ?? "").split("?")[0] ?? "";
   const candidates = routes.filter((candidate) => candidate.path === path);
   const found = candidates.find((candidate) => candidate.verb === request.method);
+  let shown = found?.path ?? null;
   try {
-    if (!found) throw new KithError("unknown-method", { what: candidates.length === 0 ? "path" : "verb" });
-    const body = found.verb === "POST" ? await readJsonBody(request) : {};
-    const answer = await found.answer(body, { subscriber: subscriberOf(request.socket.remoteAddress) });
-    send(response, 200, answer);
+    const page = request.method === "GET" && candidates.length === 0 ? await parts.page?.(path) : null;
+    if (page) {
+      shown = "page";
+      sendPage(response, page);
+    } else {
+      if (!found) throw new KithError("unknown-method", { what: candidates.length === 0 ? "path" : "verb" });
+      const body = found.verb === "POST" ? await readJsonBody(request) : {};
+      const { remoteAddress } = request.socket;
+      const subscriber = subscriberAt(parts.proxies, remoteAddress, request.headers["x-forwarded-for"]);
+      send(response, 200, await found.answer(body, { subscriber, authorization: request.headers.authorization ?? "" }));
+    }
   } catch (thrown) {
     refuse(request, response, refusalFor(thrown), candidates, log);
   }
+  const ms = performance.now() - startedAt;
   // The path of a route, not what was asked for: that may be anything.
-  log.debug(
-    { route: found?.path ?? null, status: response.statusCode, ms: Math.round(performance.now() - startedAt) },
-    "request",
-  );
+  log.debug({ route: shown, status: response.statusCode, ms: Math.round(ms) }, "request");
+  parts.answered?.(shown ?? "unknown", response.statusCode, ms / 1_000);
 }
 
 function refuse(
@@ -106,6 +151,12 @@ function refuse(
   // Unread rest of a body: the connection cannot be used for another request.
   if (!request.complete) response.setHeader("connection", "close");
   send(response, isWrongVerb ? 405 : statusOf(error.code), { error: error.toWire() });
+}
+
+function sendPage(response: ServerResponse, { status, headers, body }: Page): void {
+  const text = Buffer.from(body);
+  response.writeHead(status, { ...headers, "content-length": text.length, "x-content-type-options": "nosniff" });
+  response.end(text);
 }
 
 function send(response: ServerResponse, status: number, body: unknown): void {

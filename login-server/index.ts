@@ -1,29 +1,27 @@
 /** The login server as a process: options in, one line out, signals handled. */
 import { join } from "node:path";
-import { pino } from "pino";
+import { type Logger, pino } from "pino";
 import { KithError } from "../protocol/errors.ts";
+import { administrate } from "./admin-cli.ts";
 import { KEYS_FILE } from "./data-folder.ts";
-import { HELP, parseCommandLine } from "./options.ts";
-import { startLoginServer } from "./server.ts";
+import { fingerprint } from "./landing-page.ts";
+import { HELP, parseCommandLine, type ServerOptions } from "./options.ts";
+import { type LoginServer, type LoginServerOptions, startLoginServer } from "./server.ts";
 
 async function main(): Promise<void> {
-  const command = parseCommandLine(process.argv.slice(2), process.env);
+  const args = process.argv.slice(2);
+  if (args[0] === "admin") return administrate(args.slice(1), process.env, (text) => void process.stdout.write(text));
+  const command = parseCommandLine(args, process.env);
   if (command.kind === "help") {
     process.stdout.write(HELP);
     return;
   }
-  const { options } = command;
+  await serve(command.options);
+}
+
+async function serve(options: ServerOptions): Promise<void> {
   const log = pino({ level: options["log-level"] }, pino.destination({ dest: 2, sync: true }));
-  const token = options["enrolment-token"];
-  const server = await startLoginServer({
-    dataFolder: options.data,
-    listen: options.listen,
-    port: options.port,
-    name: options.name,
-    registration: options.registration,
-    ...(token === undefined ? {} : { enrolmentToken: token }),
-    log,
-  });
+  const server = await startLoginServer(startOptions(options, log));
   const stop = () => {
     server.close().then(
       () => process.exit(0),
@@ -33,19 +31,47 @@ async function main(): Promise<void> {
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop);
   // Started by another process that has gone: nobody would end this one.
   if (process.send) process.once("disconnect", stop);
-  process.stdout.write(
-    `Login server of ${options.name} at ${server.url}\n` +
-      `Network ${server.networkId}, registration ${options.registration}, data in ${options.data}\n` +
-      (token === undefined ? `Supernodes enrol with the token in ${join(options.data, KEYS_FILE)}\n` : "") +
-      (isLoopback(options.listen)
-        ? ""
-        : "Other machines reach it by TLS only: put a proxy with a certificate before it\n"),
-  );
+  process.stdout.write(greeting(options, server));
   process.send?.({ kind: "ready", url: server.url, port: server.port, networkId: server.networkId });
 }
 
-function isLoopback(address: string): boolean {
-  return address === "::1" || address.startsWith("127.");
+function startOptions(options: ServerOptions, log: Logger): LoginServerOptions {
+  const { "tls-cert": cert, "tls-key": key, "behind-proxy": proxies, metrics } = options;
+  return {
+    dataFolder: options.data,
+    listen: options.listen,
+    port: options.port,
+    name: options.name,
+    registration: options.registration,
+    ...(options["public-url"] !== undefined && { publicUrl: options["public-url"] }),
+    ...(options["download-url"] !== undefined && { downloadUrl: options["download-url"] }),
+    ...(options["enrolment-token"] !== undefined && { enrolmentToken: options["enrolment-token"] }),
+    ...(cert !== undefined && key !== undefined && { tls: { cert, key } }),
+    ...(proxies !== undefined && { proxies }),
+    ...(metrics && { metrics }),
+    log,
+  };
+}
+
+/** What a host has to know; the invitation is said here and never again. */
+function greeting(options: ServerOptions, server: LoginServer): string {
+  const lines = [
+    `Login server of ${options.name} at ${server.url}`,
+    `Fingerprint of the network: ${fingerprint(server.networkId)}`,
+    `Registration: ${options.registration}. Data in ${options.data}: back up all of it.`,
+  ];
+  if (options["enrolment-token"] === undefined) {
+    lines.push(`Supernodes enrol with the token in ${join(options.data, KEYS_FILE)}`);
+  }
+  if (server.metricsUrl) lines.push(`Metrics at ${server.metricsUrl}`);
+  if (server.firstInvitation) {
+    lines.push(
+      "",
+      "Whoever opens this link first becomes the administrator; it is good for one account and a week, and is not shown again:",
+      `  ${server.firstInvitation.link}`,
+    );
+  }
+  return `${lines.join("\n")}\n`;
 }
 
 function fail(thrown: unknown): never {

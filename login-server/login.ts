@@ -4,6 +4,7 @@ import * as opaque from "@serenity-kit/opaque";
 import type { Kysely } from "kysely";
 import { KithError } from "../protocol/errors.ts";
 import type { Handle } from "../protocol/identifiers.ts";
+import { requireActive } from "./accounts.ts";
 import type { Device, Devices, SignedInDevice } from "./devices.ts";
 import { LoginAttempts } from "./login-attempts.ts";
 import { fromOpaque } from "./opaque-message.ts";
@@ -49,7 +50,7 @@ export class Login {
     return { attempt, response: loginResponse };
   }
 
-  /** @throws KithError `login-attempt-over`, `wrong-password` */
+  /** @throws KithError `login-attempt-over`, `wrong-password`, `approval-pending`, `account-blocked` */
   async finish(
     attemptId: string,
     request: string,
@@ -64,10 +65,11 @@ export class Login {
     return this.#parts.db.transaction().execute(async (transaction) => {
       const account = await transaction
         .selectFrom("accounts")
-        .select(["user_id", "sign_key", "box_key", "key_binding", "vault"])
+        .select(["user_id", "sign_key", "box_key", "key_binding", "vault", "standing"])
         .where("handle", "=", handle)
         .executeTakeFirst();
       if (!account) throw new KithError("wrong-password");
+      requireActive(account.standing);
       const keys = {
         userId: account.user_id,
         handle,

@@ -1,6 +1,6 @@
 /** Puts the login server together and makes it listen. */
-
 import type { Server as HttpServer } from "node:http";
+import { Server as SecureServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import * as opaque from "@serenity-kit/opaque";
 import { type Logger, pino } from "pino";
@@ -8,19 +8,19 @@ import { authority as authorityOf } from "../protocol/certificate.ts";
 import { KithError } from "../protocol/errors.ts";
 import type { NetworkId } from "../protocol/identifiers.ts";
 import { TIMES } from "../protocol/limits.ts";
-import { BuddyLists } from "./buddy-lists.ts";
-import { CertificateAuthority } from "./certificate-authority.ts";
+import type { RegistrationMode } from "../protocol/login-api.ts";
+import { openAdminEndpoint } from "./admin-endpoint.ts";
+import { HOST, type IssuedLink } from "./administration.ts";
+import { TrustedProxies } from "./client-address.ts";
 import { openDataFolder } from "./data-folder.ts";
-import { Devices } from "./devices.ts";
-import { Enrolment } from "./enrolment.ts";
+import { healthPage, metricsPage } from "./health-pages.ts";
 import { loginRoutes } from "./http-routes.ts";
 import { httpServer } from "./http-server.ts";
-import { Login } from "./login.ts";
-import { DEFAULT_RATES, type RateOptions, rateLimits } from "./rate-limits.ts";
-import { Registration, type RegistrationMode } from "./registration.ts";
+import { landingPage } from "./landing-page.ts";
+import { loginServices } from "./login-services.ts";
+import type { RateOptions } from "./rate-limits.ts";
 import { sessionEndpoint } from "./session-endpoint.ts";
-import { Sessions } from "./sessions.ts";
-import { SupernodeRegister } from "./supernode-register.ts";
+import { followTlsFiles, readTlsFiles, type TlsFiles } from "./tls-files.ts";
 
 export interface LoginServerOptions {
   readonly dataFolder: string;
@@ -31,6 +31,16 @@ export interface LoginServerOptions {
   /** What people see as the name of the network. */
   readonly name?: string;
   readonly registration?: RegistrationMode;
+  /** How others reach it, for links; without it, where it listens. */
+  readonly publicUrl?: string;
+  /** Where the page of an invitation offers the app. */
+  readonly downloadUrl?: string;
+  /** Without it, plain HTTP. */
+  readonly tls?: TlsFiles;
+  /** Addresses and ranges of the proxies that stand before it, and that plain HTTP is for. */
+  readonly proxies?: readonly string[];
+  /** An address of its own for metrics. */
+  readonly metrics?: { readonly host: string; readonly port: number };
   /** What supernodes enrol with; without it, the token in the data folder's keys file. */
   readonly enrolmentToken?: string;
   readonly log?: Logger;
@@ -45,12 +55,17 @@ export interface LoginServer {
   readonly networkId: NetworkId;
   readonly networkKey: Uint8Array;
   readonly enrolmentToken: string;
+  /** Makes whoever uses it first the administrator; null once there is somebody, or an invitation was made before. */
+  readonly firstInvitation: IssuedLink | null;
+  /** Where the metrics are; null without them. */
+  readonly metricsUrl: string | null;
   /** Ends all sessions and closes the database. */
   close(): Promise<void>;
 }
 
 /** What is being answered when the server is told to end may take this long. */
 const CLOSING_GRACE_MS = 2_000;
+const FIRST_INVITATION_DAYS = 7;
 
 /**
  * Opens the data folder and listens.
@@ -59,91 +74,108 @@ const CLOSING_GRACE_MS = 2_000;
 export async function startLoginServer(options: LoginServerOptions): Promise<LoginServer> {
   const now = options.now ?? Date.now;
   const log = options.log ?? pino({ enabled: false });
+  const host = options.listen ?? "127.0.0.1";
+  const name = options.name ?? "Kith";
+  const tls = options.tls ? readTlsFiles(options.tls) : null;
+  const proxies = options.proxies ? new TrustedProxies(options.proxies) : null;
   await opaque.ready;
   const data = await openDataFolder(options.dataFolder, now);
-  const { keys } = data;
-  const { db } = data.storage;
-  const limits = rateLimits({ ...DEFAULT_RATES, ...options.rates }, now);
-  const authority = new CertificateAuthority(keys, now);
-  const devices = new Devices({ db, authority, now });
-  const sessions = new Sessions({
-    delta: (owner, since) => buddyLists.delta(owner, since),
-    fault: (what, error) => log.error({ what, err: error }, "internal"),
-  });
-  const buddyLists = new BuddyLists({ db, changed: (owner) => sessions.listChanged(owner) });
-  const enrolmentToken = options.enrolmentToken ?? keys.enrolmentToken;
-  const register = new SupernodeRegister({
-    db,
-    authority,
-    now,
-    published: (revision) => sessions.supernodesChanged(revision),
-    fault: (error) => log.error({ what: "supernode list", err: error }, "internal"),
-  });
-  const { opaqueSetup } = keys;
-  const http = httpServer(
-    loginRoutes({
-      name: options.name ?? "Kith",
-      authority,
-      registration: new Registration({
-        db,
-        authority,
-        devices,
-        opaqueSetup,
-        mode: options.registration ?? "open",
-        now,
-      }),
-      login: new Login({ db, devices, opaqueSetup, now }),
-      enrolment: new Enrolment({ db, authority, token: enrolmentToken, now }),
-      register,
-      sessions,
-      limits,
-      now,
-    }),
-    log,
-  );
-  const attachTimeoutMs = options.attachTimeoutMs ?? TIMES.attachTimeoutMs;
-  const endpoint = sessionEndpoint(http, { authority, devices, buddyLists, sessions, limits, log, attachTimeoutMs });
-  const host = options.listen ?? "127.0.0.1";
-  let port: number;
+  /** Undone in reverse, whether the server ends or does not come up. */
+  const closers: (() => unknown)[] = [() => data.close()];
+  const closeAll = async () => {
+    for (const close of closers.splice(0).reverse()) await close();
+  };
   try {
-    port = await listen(http, host, options.port ?? 0);
+    const { keys } = data;
+    let url = "";
+    const publicUrl = () => options.publicUrl ?? url;
+    const enrolmentToken = options.enrolmentToken ?? keys.enrolmentToken;
+    const services = loginServices({
+      data,
+      enrolmentToken,
+      publicUrl,
+      mode: options.registration ?? "invitation",
+      rates: options.rates ?? {},
+      log,
+      now,
+    });
+    const { authority, metrics, limits, administration } = services;
+    closers.push(() => services.register.close());
+    closers.push(() => services.keyLog.close());
+    const landing = {
+      networkName: name,
+      networkId: keys.networkId,
+      publicUrl,
+      downloadUrl: options.downloadUrl ?? null,
+    };
+    const http = httpServer({
+      routes: loginRoutes({ name, now, ...services }),
+      page: async (path) => landingPage(path, landing) ?? (await healthPage(path, data.storage.db)),
+      tls,
+      proxies: tls ? null : proxies,
+      log,
+      answered: metrics.answered,
+    });
+    const attachTimeoutMs = options.attachTimeoutMs ?? TIMES.attachTimeoutMs;
+    const endpoint = sessionEndpoint(http, { ...services, limits, log, attachTimeoutMs, proxies });
+    closers.push(async () => {
+      const impatience = setTimeout(() => http.closeAllConnections(), CLOSING_GRACE_MS);
+      await endpoint.close();
+      clearTimeout(impatience);
+    });
+    const port = await listen(http, host, options.port ?? 0, "--listen");
+    url = `${tls ? "https" : "http"}://${authorityOf({ host, port })}`;
+    if (options.tls && http instanceof SecureServer) closers.push(followTlsFiles(options.tls, http, log));
+    closers.push(await openAdminEndpoint(options.dataFolder, { ...services, log }));
+    const metricsUrl = options.metrics ? await openMetrics(options.metrics) : null;
+    const firstInvitation = (await services.isUntouched())
+      ? await administration.invite(
+          { uses: 1, days: FIRST_INVITATION_DAYS, note: "the first administrator", administrator: true, handle: null },
+          HOST,
+        )
+      : null;
+    log.info({ port, networkId: keys.networkId }, "listening");
+    closers.push(() => log.info("closing"));
+
+    async function openMetrics(place: { readonly host: string; readonly port: number }): Promise<string> {
+      const page = async (path: string) =>
+        (await metricsPage(path, metrics)) ?? (await healthPage(path, data.storage.db));
+      const server = httpServer({ routes: [], page, tls: null, proxies: null, log });
+      const bound = await listen(server, place.host, place.port, "--metrics");
+      closers.push(() => {
+        server.closeAllConnections();
+        return new Promise((resolve) => server.close(resolve));
+      });
+      return `http://${authorityOf({ host: place.host, port: bound })}/metrics`;
+    }
+
+    let closing: Promise<void> | null = null;
+    return {
+      url,
+      port,
+      networkId: keys.networkId,
+      networkKey: authority.networkKey,
+      enrolmentToken,
+      firstInvitation,
+      metricsUrl,
+      close: () => {
+        closing ??= closeAll();
+        return closing;
+      },
+    };
   } catch (error) {
-    register.close();
-    await endpoint.close();
-    await data.close();
+    await closeAll();
     throw error;
   }
-  log.info({ port, networkId: keys.networkId }, "listening");
-
-  const closeAll = async () => {
-    register.close();
-    const impatience = setTimeout(() => http.closeAllConnections(), CLOSING_GRACE_MS);
-    await endpoint.close();
-    clearTimeout(impatience);
-    await data.close();
-    log.info("closed");
-  };
-  let closing: Promise<void> | null = null;
-  return {
-    url: `http://${authorityOf({ host, port })}`,
-    port,
-    networkId: keys.networkId,
-    networkKey: authority.networkKey,
-    enrolmentToken,
-    close: () => {
-      closing ??= closeAll();
-      return closing;
-    },
-  };
 }
 
-function listen(http: HttpServer, host: string, port: number): Promise<number> {
+function listen(http: HttpServer, host: string, port: number, option: string): Promise<number> {
   return new Promise((resolve, reject) => {
     http.once("error", (error: NodeJS.ErrnoException) => {
       reject(
         error.code === "EADDRINUSE"
           ? new KithError("port-in-use", { port }, { cause: error })
-          : new KithError("option-invalid", { option: "--listen", why: error.message }, { cause: error }),
+          : new KithError("option-invalid", { option, why: error.message }, { cause: error }),
       );
     });
     http.listen(port, host, () => resolve((http.address() as AddressInfo).port));

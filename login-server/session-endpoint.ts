@@ -5,11 +5,15 @@ import { KithError } from "../protocol/errors.ts";
 import { LIMITS, TIMES } from "../protocol/limits.ts";
 import { LOGIN_SOCKET_PATH } from "../protocol/login-api.ts";
 import * as wireParser from "../protocol/wire-parser.ts";
-import { subscriberOf } from "./client-address.ts";
+import type { TrustedProxies } from "./client-address.ts";
+import { subscriberAt } from "./http-server.ts";
 import { type SessionSocketParts, serveSession } from "./session-socket.ts";
 
 /** Serves sessions on `http`; the answer's `close` ends them all. */
-export function sessionEndpoint(http: HttpServer, parts: SessionSocketParts): Server {
+export function sessionEndpoint(
+  http: HttpServer,
+  parts: SessionSocketParts & { readonly proxies: TrustedProxies | null },
+): Server {
   const endpoint = new Server(http, {
     path: LOGIN_SOCKET_PATH,
     transports: ["websocket"],
@@ -22,7 +26,8 @@ export function sessionEndpoint(http: HttpServer, parts: SessionSocketParts): Se
   });
   endpoint.use((socket, next) => {
     try {
-      parts.limits.session.take(subscriberOf(socket.handshake.address));
+      const { address, headers } = socket.handshake;
+      parts.limits.session.take(subscriberAt(parts.proxies, address, headers["x-forwarded-for"]));
       next();
     } catch (thrown) {
       const error = KithError.from(thrown);

@@ -11,6 +11,7 @@ import { serve } from "../protocol/rpc.ts";
 import type { BuddyLists } from "./buddy-lists.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import type { Devices } from "./devices.ts";
+import type { KeyLog } from "./key-log/key-log.ts";
 import type { RateLimits } from "./rate-limits.ts";
 import type { Session, Sessions } from "./sessions.ts";
 import { refusalFor } from "./storage/storage-fault.ts";
@@ -19,6 +20,7 @@ export interface SessionSocketParts {
   readonly authority: CertificateAuthority;
   readonly devices: Devices;
   readonly buddyLists: BuddyLists;
+  readonly keyLog: KeyLog;
   readonly sessions: Sessions;
   readonly limits: RateLimits;
   readonly log: Logger;
@@ -36,7 +38,7 @@ const NONCE_BYTES = 32;
 
 /** Challenges a socket that has just connected and serves it until it closes. */
 export function serveSession(socket: Socket, parts: SessionSocketParts): void {
-  const { authority, devices, buddyLists, sessions, limits, log } = parts;
+  const { authority, devices, buddyLists, keyLog, sessions, limits, log } = parts;
   const end = () => void setImmediate(() => socket.disconnect(true));
   const nonce = new Uint8Array(randomBytes(NONCE_BYTES));
   let state: State = { kind: "challenged", nonce, timer: setTimeout(end, parts.attachTimeoutMs) };
@@ -113,6 +115,8 @@ export function serveSession(socket: Socket, parts: SessionSocketParts): void {
           return {};
         }),
       ),
+      keyLog: limited(inSession((_device, { handle, since }) => keyLog.chain(handle, since))),
+      keyLogHeads: limited(inSession(async (_device, { epochs }) => ({ heads: await keyLog.heads(epochs) }))),
       signOutDevice: limited(
         inSession(async ({ userId }, { deviceId }) => {
           await devices.signOut({ userId, deviceId });

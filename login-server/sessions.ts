@@ -64,6 +64,20 @@ export class Sessions {
     if (account.sessions.size === 0) this.#accounts.delete(userId);
   }
 
+  /** Devices that have a session open. */
+  get devices(): number {
+    return [...this.#accounts.values()].reduce((sum, { sessions }) => sum + sessions.size, 0);
+  }
+
+  /** Accounts of which at least one device has. */
+  get accounts(): number {
+    return this.#accounts.size;
+  }
+
+  has({ userId, deviceId }: DeviceAddress): boolean {
+    return this.#accounts.get(userId)?.sessions.has(deviceId) ?? false;
+  }
+
   /** Pushes what is new in an account's buddy list to all of its devices. */
   listChanged(owner: UserId): void {
     const account = this.#accounts.get(owner);

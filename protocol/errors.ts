@@ -37,6 +37,40 @@ export const ERRORS = entries({
   "wrong-password": { sentence: "Handle or password is wrong.", retry: false },
   "login-attempt-over": { sentence: "Signing in took too long. Try again.", retry: false },
   "registration-closed": { sentence: "This network does not take new members.", retry: false },
+  "invitation-needed": {
+    sentence: "This network takes new members by invitation only. Ask for an invitation link, and paste it here.",
+    retry: false,
+  },
+  "invitation-invalid": {
+    sentence: "This invitation was used up, has expired or was withdrawn. Ask for a new one.",
+    retry: false,
+  },
+  "invitation-malformed": { sentence: "That is not an invitation link. Paste all of it.", retry: false },
+  "invitation-network": {
+    sentence: "The server at this address is not the one of the invitation. Nothing was sent to it.",
+    retry: false,
+  },
+  "approval-pending": {
+    sentence: "Your account is made and waits for approval by whoever runs this network. Sign in once it is approved.",
+    retry: true,
+  },
+  "account-blocked": {
+    sentence: "This account was blocked by whoever runs this network. Ask them why.",
+    retry: false,
+  },
+  "handle-look-alike": {
+    sentence: "This handle looks too much like one that is taken. Choose another one.",
+    retry: false,
+  },
+  "handle-reserved": { sentence: "This handle is reserved. Choose another one.", retry: false },
+  "recovery-refused": {
+    sentence: "Handle or recovery key is wrong, or no recovery key was made for this account.",
+    retry: false,
+  },
+  "recovery-key-malformed": {
+    sentence: "That is not a recovery key. It has {count} letters and digits; look for one that was mistyped.",
+    retry: false,
+  },
   "vault-malformed": { sentence: "The login server returned keys that do not belong to this account.", retry: false },
   "certificate-expired": { sentence: "The certificate has expired. Sign in again.", retry: false },
   "certificate-forged": { sentence: "A certificate was not issued by this network.", retry: false },
@@ -75,11 +109,30 @@ export const ERRORS = entries({
   },
   "not-attached": { sentence: "There is no connection to the network yet. Kith keeps trying.", retry: true },
   "login-server-busy": { sentence: "The login server cannot store anything just now. Try again later.", retry: true },
+  "administrator-only": { sentence: "Only those who run this network can do that.", retry: false },
+  "administration-unreachable": {
+    sentence: "No login server runs on the data folder {path}. Start it, or name another folder with --data.",
+    retry: false,
+  },
+  "no-such-supernode": { sentence: "There is no supernode {supernode}.", retry: false },
+  "no-such-invitation": { sentence: "There is no invitation {invitation}.", retry: false },
   "enrolment-refused": { sentence: "The login server did not accept this enrolment token.", retry: false },
 
   // Directory
   "lease-refused": { sentence: "A registration was refused ({why}).", retry: false },
   "lease-stale": { sentence: "A newer registration of this device is known.", retry: false },
+  "profile-stale": { sentence: "A newer version of this profile is known.", retry: false },
+  "profile-refused": { sentence: "A profile was refused ({why}).", retry: false },
+  "profile-too-long": {
+    sentence: "The name may have {name} characters and the other words {words}, without line breaks.",
+    retry: false,
+  },
+  "profiles-full": { sentence: "The supernodes keep as many profiles as they can. Try again later.", retry: true },
+  "search-too-short": {
+    sentence: "Type at least two letters of a name; of Chinese, Japanese or Korean names one character is enough.",
+    retry: false,
+  },
+  "search-expired": { sentence: "This search is too old to go on with. Search again.", retry: false },
   "not-a-holder": { sentence: "This supernode does not keep the record of this user.", retry: false },
 
   // Buddies

@@ -18,6 +18,14 @@ const typed = (max: number) => z.string().max(max);
 export const Notice = z.object({ code: z.string(), message: z.string() });
 export type Notice = z.infer<typeof Notice>;
 
+/** What the user wants to be found by, and whether. */
+export const FindableView = z.object({ on: z.boolean(), displayName: z.string(), words: z.string() });
+export type FindableView = z.infer<typeof FindableView>;
+
+/** Somebody whom a search has found. Says nothing of their presence. */
+export const PersonView = z.object({ userId: UserId, handle: Handle, displayName: z.string(), words: z.string() });
+export type PersonView = z.infer<typeof PersonView>;
+
 /** Who is signed in, and how the connection to the network is. */
 export const SessionView = z.discriminatedUnion("phase", [
   z.object({ phase: z.literal("starting") }),
@@ -26,6 +34,8 @@ export const SessionView = z.discriminatedUnion("phase", [
     /** Proposed in the form: the last one used, or the one given at the start. */
     loginServer: z.string(),
     handle: z.string(),
+    /** The link that opened the app; empty for none. */
+    invitation: z.string(),
     /** Why, when it was not the user's wish. */
     notice: Notice.nullable(),
   }),
@@ -41,6 +51,7 @@ export const SessionView = z.discriminatedUnion("phase", [
     loginServerReachable: z.boolean(),
     status: ChosenStatus,
     statusText: z.string(),
+    findable: FindableView,
     /** Standing trouble to show, most serious first; empty most of the time. */
     notices: z.array(Notice),
   }),
@@ -149,11 +160,21 @@ export const IPC_METHODS = {
     Nothing,
     z.object({ session: SessionView, buddies: z.array(BuddyView), call: CallView, settings: Settings }),
   ),
-  signUp: method(z.strictObject({ loginServer: typed(300), handle: typed(100), password: typed(1_100) }), Nothing),
+  /** `invitation` is a link, or empty; a link says which login server it is. */
+  signUp: method(
+    z.strictObject({ loginServer: typed(300), handle: typed(100), password: typed(1_100), invitation: typed(1_000) }),
+    Nothing,
+  ),
   signIn: method(z.strictObject({ loginServer: typed(300), handle: typed(100), password: typed(1_100) }), Nothing),
   signOut: method(Nothing, Nothing),
   setStatus: method(z.strictObject({ status: ChosenStatus, text: typed(LIMITS.maxStatusTextLength) }), Nothing),
   requestBuddy: method(z.strictObject({ handle: typed(100), greeting: typed(LIMITS.maxGreetingLength) }), Nothing),
+  setFindable: method(z.strictObject({ on: z.boolean(), displayName: typed(1_000), words: typed(1_000) }), Nothing),
+  /** One page of those who let themselves be found; `cursor` from the page before. `isCut`: there are too many to show. */
+  searchPeople: method(
+    z.strictObject({ text: typed(20_000), cursor: typed(1_000).nullable() }),
+    z.object({ people: z.array(PersonView), cursor: z.string().nullable(), isCut: z.boolean() }),
+  ),
   acceptBuddy: method(z.strictObject({ userId: UserId }), Nothing),
   declineBuddy: method(z.strictObject({ userId: UserId }), Nothing),
   removeBuddy: method(z.strictObject({ userId: UserId }), Nothing),

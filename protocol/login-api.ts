@@ -4,7 +4,11 @@
  */
 import { z } from "zod";
 import { bytesUpTo, DeviceId, Handle, NetworkId, UserId } from "./identifiers.ts";
+import { InvitationToken } from "./invitation.ts";
+import { KEY_LOG_ENTRY_BYTES, KEY_LOG_HEAD_BYTES, MAX_KEY_LOG_ENTRIES, MAX_KEY_LOG_HEADS } from "./key-log.ts";
+import { HASH_BYTES, MAX_PATH_STEPS } from "./key-tree.ts";
 import { LIMITS } from "./limits.ts";
+import { MAX_REVOCATION_LIST_BYTES } from "./revocations.ts";
 import { method, Nothing } from "./rpc.ts";
 
 /** Bytes inside JSON. */
@@ -21,6 +25,13 @@ const deviceName = z.string().trim().min(1).max(64);
 /** The secret keys of an account, sealed under OPAQUE's export key: nonce 24 + (sign seed 32 + box secret 32 + profile key 32) + tag 16. */
 export const VAULT_BYTES = 24 + 96 + 16;
 const vault = z.base64().length(Math.ceil(VAULT_BYTES / 3) * 4);
+
+/**
+ * How one becomes a member: by anybody's wish, with an invitation, after an administrator's
+ * approval, or not at all. An invitation lets in under any of them but the last.
+ */
+export const RegistrationMode = z.enum(["invitation", "open", "approval", "closed"]);
+export type RegistrationMode = z.infer<typeof RegistrationMode>;
 
 /** Every HTTP error answer has this body. */
 export const HttpError = z.object({
@@ -56,13 +67,13 @@ export const LOGIN_HTTP = {
       networkId: NetworkId,
       networkKey: base64(32),
       name: z.string().max(253),
-      registration: z.enum(["open", "closed"]),
+      registration: RegistrationMode,
       now: time,
     }),
   ),
   registerStart: post(
     "/v1/register/start",
-    z.strictObject({ handle: Handle, request: opaqueMessage }),
+    z.strictObject({ handle: Handle, request: opaqueMessage, invitation: InvitationToken.optional() }),
     z.object({ response: opaqueMessage }),
   ),
   /** `proof` signs (domain `registration`) networkId + handle (UTF-8) + signKey + boxKey + vault + deviceId. */
@@ -76,6 +87,7 @@ export const LOGIN_HTTP = {
       deviceId: DeviceId,
       deviceName,
       proof: base64(64),
+      invitation: InvitationToken.optional(),
     }),
     z.object({ certificate: base64(LIMITS.maxCertificateBytes) }),
   ),
@@ -91,6 +103,11 @@ export const LOGIN_HTTP = {
   ),
   /** The signed supernode list. */
   supernodes: get("/v1/supernodes", z.object({ list: base64(4 * 1024 * 1024) })),
+  /** What supernodes pass on of the login server's: the newest head of the key log (empty: none yet), the revocation list. */
+  notices: get(
+    "/v1/notices",
+    z.object({ keyLogHead: base64(KEY_LOG_HEAD_BYTES), revocations: base64(MAX_REVOCATION_LIST_BYTES) }),
+  ),
   /**
    * A supernode joins, or renews its certificate. `proof` signs (domain `enrolment`)
    * networkId + signKey + tlsFingerprint + host (UTF-8) + ":" + port (decimal).
@@ -115,6 +132,9 @@ export const LOGIN_SOCKET_PATH = "/v1/session";
 /** How a person stands to another one, as the owner of the list sees it. */
 export const BuddyState = z.enum(["buddy", "asked-by-me", "asks-me", "removed"]);
 
+/** The handle in the line of somebody whose account was deleted: the server has none left. Nobody can register it. */
+export const DEPARTED_HANDLE = Handle.parse("deleted-account");
+
 /** One line of a buddy list. `removed` lines are kept so that a device that was away learns of the removal. */
 export const BuddyEntry = z.strictObject({
   userId: UserId,
@@ -122,7 +142,7 @@ export const BuddyEntry = z.strictObject({
   state: BuddyState,
   /** The greeting that came with the request; empty once they are buddies. */
   greeting: z.string().max(LIMITS.maxGreetingLength),
-  /** The latest certificate of any of their devices: their keys. */
+  /** The latest certificate of any of their devices: their keys. Empty once their account was deleted (state `removed`). */
   certificate: bytesUpTo(LIMITS.maxCertificateBytes),
   /** The list's revision when this line changed last. */
   revision: z.number().int().nonnegative(),
@@ -159,6 +179,23 @@ export const LOGIN_METHODS = {
   declineBuddy: method(z.strictObject({ userId: UserId }), Nothing),
   removeBuddy: method(z.strictObject({ userId: UserId }), Nothing),
   signOutDevice: method(z.strictObject({ deviceId: DeviceId }), Nothing),
+  /** What the key log says of a handle, from entry `since` on, and the proof that the newest head says the same. */
+  keyLog: method(
+    z.strictObject({ handle: Handle, since: z.number().int().nonnegative() }),
+    z.strictObject({
+      /** Entries in all; the answer may have fewer: ask again from there. */
+      length: z.number().int().nonnegative(),
+      entries: bytesUpTo(MAX_KEY_LOG_ENTRIES * KEY_LOG_ENTRY_BYTES),
+      /** The siblings beside the way from the root to the handle's leaf, 32 bytes each. */
+      siblings: bytesUpTo(MAX_PATH_STEPS * HASH_BYTES),
+      /** Empty as long as there is none. */
+      head: bytesUpTo(KEY_LOG_HEAD_BYTES),
+    }),
+  ),
+  keyLogHeads: method(
+    z.strictObject({ epochs: z.array(z.number().int().positive()).max(MAX_KEY_LOG_HEADS) }),
+    z.strictObject({ heads: z.array(bytesUpTo(KEY_LOG_HEAD_BYTES)).max(MAX_KEY_LOG_HEADS) }),
+  ),
 } as const;
 
 /** Login server to device, without an answer. */

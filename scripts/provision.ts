@@ -52,7 +52,7 @@ export async function makeBuddies(people: readonly [Person, Person], password: s
 async function enter(client: KithClient, handle: string, password: string, loginServer: string): Promise<void> {
   await until(client, "the profile is open", ({ session }) => session.phase !== "starting");
   if ((await client.methods.snapshot({})).session.phase === "signed-out") {
-    await client.methods.signUp({ loginServer, handle, password }).catch((error) => {
+    await client.methods.signUp({ loginServer, handle, password, invitation: "" }).catch((error) => {
       // The account is there and only its profile was lost.
       if (!(error instanceof KithError) || error.code !== "handle-taken") throw error;
       return client.methods.signIn({ loginServer, handle, password });

@@ -24,6 +24,13 @@ export async function addAdministration(db: Kysely<Schema>, { bytes }: ColumnTyp
     .execute();
   await db.schema.alterTable("buddy_lines").addColumn("label", type).execute();
   await db.schema
+    .createTable("departed_buddies")
+    .addColumn("owner_id", "text", (column) => column.notNull().references("accounts.user_id").onDelete("cascade"))
+    .addColumn("peer_id", "text", (column) => column.notNull())
+    .addColumn("revision", "bigint", (column) => column.notNull())
+    .addPrimaryKeyConstraint("departed_buddies_pk", ["owner_id", "peer_id"])
+    .execute();
+  await db.schema
     .createTable("handle_claims")
     .addColumn("claim", "text", (column) => column.primaryKey())
     .addColumn("user_id", "text", (column) => column.references("accounts.user_id").onDelete("set null"))

@@ -33,6 +33,8 @@ export interface Schema {
     recovery_vault: Uint8Array | null;
     recovery_set_at: number | null;
   };
+  /** Lines of buddies whose accounts were deleted: all that is left of them, so that a device that was away learns of it. */
+  departed_buddies: { owner_id: UserId; peer_id: UserId; revision: number };
   /** What handles look like (handle-skeleton.ts), each claimed once. `user_id` is null once the account was deleted: nobody else gets its name. */
   handle_claims: { claim: string; user_id: UserId | null };
   invitations: {
@@ -91,11 +93,32 @@ export interface Schema {
     issued_at: number;
     expires_at: number;
   };
+  /** Every certificate that was ever issued to a device (protocol/key-log.ts), by handle; nothing here is ever changed or deleted. */
+  key_log_entries: {
+    /** Hexadecimal, of the handle: an account that is deleted leaves no name. */
+    tree_key: string;
+    /** From 0. */
+    position: number;
+    serial: number;
+    entry: Uint8Array;
+    device_id: DeviceId;
+    expires_at: number;
+    /** The first epoch that shows it; null: none yet. */
+    epoch: number | null;
+  };
+  /** How far the newest epoch shows each chain: the leaves of the tree. */
+  key_log_chains: { tree_key: string; length: number; link: Uint8Array };
+  /** The tree's hashes where its ways have split often enough, by the first digits of the tree keys below. */
+  key_log_branches: { prefix: string; hash: Uint8Array };
+  key_log_heads: { epoch: number; head: Uint8Array };
+  revocations: { serial: number; expires_at: number };
+  /** One row, as of supernode_list. */
+  revocation_list: { revision: number; list: Uint8Array; outdated: 0 | 1 };
   /** One row: the list as it was signed last; outdated (1) once a supernode has joined or changed since. */
   supernode_list: { revision: number; list: Uint8Array; outdated: 0 | 1 };
 }
 
-export type CounterName = "certificate-serial" | "audit-sequence";
+export type CounterName = "certificate-serial" | "audit-sequence" | "key-log-epoch";
 export type AccountRole = "member" | "administrator";
 /** `waiting`: for approval. */
 export type AccountStanding = "active" | "waiting" | "blocked";

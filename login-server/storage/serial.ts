@@ -10,6 +10,10 @@ export function nextAuditSequence(db: Kysely<Schema>): Promise<number> {
   return next(db, "audit-sequence");
 }
 
+export function nextKeyLogEpoch(db: Kysely<Schema>): Promise<number> {
+  return next(db, "key-log-epoch");
+}
+
 async function next(db: Kysely<Schema>, name: CounterName): Promise<number> {
   const { value } = await db
     .updateTable("counters")

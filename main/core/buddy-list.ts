@@ -178,6 +178,8 @@ export class BuddyList {
   async #take(tx: Tx, entry: BuddyEntry): Promise<Buddy | null> {
     const before = this.#buddies.get(entry.userId);
     if (before && before.revision >= entry.revision) return null;
+    if (entry.state === "removed" && entry.certificate.length === 0)
+      return before ? this.#depart(tx, before, entry.revision) : null;
     const certificate = this.#readCertificate(entry);
     if (!certificate) return null;
     const keyChanged = entry.state !== "removed" && !(await this.#isPinned(tx, certificate));
@@ -207,6 +209,12 @@ export class BuddyList {
       .onConflict((conflict) => conflict.column("user_id").doUpdateSet(row))
       .execute();
     return buddy;
+  }
+
+  /** Their account was deleted: the server has nothing left of them, and we know who they were. */
+  async #depart(tx: Tx, before: Buddy, revision: number): Promise<Buddy> {
+    await tx.updateTable("buddies").set({ state: "removed", revision }).where("user_id", "=", before.userId).execute();
+    return { ...before, state: "removed", revision };
   }
 
   /** Buddies who have been away for long have run-out certificates: their keys are still theirs. */

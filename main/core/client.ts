@@ -23,6 +23,11 @@ export interface KithClient {
   onPush(listener: PushListener): () => void;
   /** Whether a call or a recording is going on that the user asked for. */
   mayUseMicrophone(): boolean;
+  /**
+   * A `kith:` link that the system has handed over, or an invitation's address: shown in the sign-in form.
+   * @throws KithError `invitation-malformed`, `already-signed-in`
+   */
+  openLink(link: string): void;
   /** Says goodbye to the network and closes the profile. */
   close(): Promise<void>;
 }
@@ -58,6 +63,7 @@ export async function openClient(options: ClientOptions): Promise<KithClient> {
     methods: ipcMethods(keeper, recording, settings),
     onPush: (listener) => pushes.listen(listener),
     mayUseMicrophone: () => recording.on || (keeper.session?.calls.mayUseMicrophone ?? false),
+    openLink: (link) => keeper.offer(link),
     close: async () => {
       await keeper.close();
       await profile.close();

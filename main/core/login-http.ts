@@ -3,7 +3,7 @@ import { z } from "zod";
 import { isErrorCode, KithError } from "../../protocol/errors.ts";
 import type { NetworkId } from "../../protocol/identifiers.ts";
 import { PROTOCOL_VERSION, TIMES } from "../../protocol/limits.ts";
-import { HttpError, LOGIN_HTTP } from "../../protocol/login-api.ts";
+import { HttpError, LOGIN_HTTP, type RegistrationMode } from "../../protocol/login-api.ts";
 import { networkIdOf } from "../../protocol/node-crypto.ts";
 import type { NetworkClock } from "./clock.ts";
 
@@ -15,7 +15,7 @@ export interface Network {
   readonly networkId: NetworkId;
   readonly networkKey: Uint8Array;
   readonly name: string;
-  readonly registration: "open" | "closed";
+  readonly registration: RegistrationMode;
 }
 
 /**

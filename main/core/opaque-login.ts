@@ -3,6 +3,7 @@ import * as opaque from "@serenity-kit/opaque";
 import type { UserCertificate } from "../../protocol/certificate.ts";
 import { KithError } from "../../protocol/errors.ts";
 import type { DeviceId, Handle, NetworkId } from "../../protocol/identifiers.ts";
+import type { Invitation } from "../../protocol/invitation.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { LOGIN_HTTP } from "../../protocol/login-api.ts";
 import { registrationStatement } from "../../protocol/login-proof.ts";
@@ -29,6 +30,8 @@ export interface Credentials {
   readonly deviceName: string;
   /** The network that is known to be at this address; null if none is. */
   readonly pinnedNetwork: NetworkId | null;
+  /** What lets a new member in; null: nothing, or there is an account. */
+  readonly invitation: Invitation | null;
 }
 
 export interface Enrolled {
@@ -39,19 +42,26 @@ export interface Enrolled {
 
 /**
  * Makes an account.
- * @throws KithError `password-weak`, `registration-closed`, `handle-taken`, and those of LoginHttp and the certificate
+ * @throws KithError `password-weak`, `registration-closed`, `invitation-needed`, `invitation-invalid`, `invitation-network`,
+ * `approval-pending`, `handle-taken`, `handle-look-alike`, `handle-reserved`, and those of LoginHttp and the certificate
  */
 export async function signUp(credentials: Credentials, surroundings: Surroundings): Promise<Enrolled> {
-  const { handle, password, deviceId, deviceName } = credentials;
+  const { handle, password, deviceId, deviceName, invitation } = credentials;
   if (password.length < LIMITS.minPasswordLength) {
     throw new KithError("password-weak", { minimum: LIMITS.minPasswordLength });
   }
   requirePasswordSize(password);
   const { http, network } = await meet(credentials, surroundings);
   if (network.registration === "closed") throw new KithError("registration-closed");
+  if (network.registration === "invitation" && !invitation) throw new KithError("invitation-needed");
+  const admission = invitation ? { invitation: invitation.token } : {};
 
   const { clientRegistrationState, registrationRequest } = opaque.client.startRegistration({ password });
-  const { response } = await http.post(LOGIN_HTTP.registerStart, { handle, request: registrationRequest });
+  const { response } = await http.post(LOGIN_HTTP.registerStart, {
+    handle,
+    request: registrationRequest,
+    ...admission,
+  });
   const { registrationRecord, exportKey } = finishRegistration(
     clientRegistrationState,
     response,
@@ -76,6 +86,7 @@ export async function signUp(credentials: Credentials, surroundings: Surrounding
     deviceId,
     deviceName,
     proof: toBase64(proof),
+    ...admission,
   });
   return { network, keys, certificate: ownCertificate(certificate, keys, credentials, network, surroundings) };
 }
@@ -105,13 +116,14 @@ export async function signIn(credentials: Credentials, surroundings: Surrounding
 
 /** The server is asked who it is before anything of the user is sent. */
 async function meet(
-  { loginServer, pinnedNetwork }: Credentials,
+  { loginServer, pinnedNetwork, invitation }: Credentials,
   { fetch, clock }: Surroundings,
 ): Promise<{ http: LoginHttp; network: Network }> {
   await opaque.ready;
   const http = new LoginHttp(loginServer, fetch, clock);
   const network = await http.network();
   if (pinnedNetwork && network.networkId !== pinnedNetwork) throw new KithError("network-changed");
+  if (invitation?.networkId && network.networkId !== invitation.networkId) throw new KithError("invitation-network");
   return { http, network };
 }
 

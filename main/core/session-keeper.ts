@@ -1,6 +1,7 @@
 /** Whether somebody is signed in on this profile, and the ways from one to the other. */
 import { KithError } from "../../protocol/errors.ts";
 import { parseHandle } from "../../protocol/identifiers.ts";
+import { type Invitation, parseInvitation } from "../../protocol/invitation.ts";
 import type { SessionView } from "../../protocol/ipc-schema.ts";
 import { AccountSession } from "./account-session.ts";
 import type { Account, AccountStore } from "./account-store.ts";
@@ -18,6 +19,11 @@ export interface SignInForm {
   readonly loginServer: string;
   readonly handle: string;
   readonly password: string;
+}
+
+export interface SignUpForm extends SignInForm {
+  /** A link as it was pasted; empty for none. With one, the link says which login server it is. */
+  readonly invitation: string;
 }
 
 type State =
@@ -69,14 +75,28 @@ export class SessionKeeper {
     return this.#state.session;
   }
 
-  /** Errors as opaque-login.ts, parseLoginServer and parseHandle. */
-  async signUp(form: SignInForm): Promise<void> {
-    await this.#enter(form, signUp);
+  /** Errors as opaque-login.ts, parseInvitation, parseLoginServer and parseHandle. */
+  async signUp(form: SignUpForm): Promise<void> {
+    const invitation = form.invitation.trim() === "" ? null : parseInvitation(form.invitation);
+    const loginServer = invitation?.loginServer ?? form.loginServer;
+    await this.#enter({ ...form, loginServer }, invitation, signUp);
+  }
+
+  /**
+   * An invitation link that the system has handed to the app: it is put into the form, and the user decides.
+   * @throws KithError `invitation-malformed`, `already-signed-in`
+   */
+  offer(link: string): void {
+    const { loginServer } = parseInvitation(link);
+    const { view } = this;
+    if (this.#state.phase !== "signed-out" || view.phase !== "signed-out") throw new KithError("already-signed-in");
+    this.#state = { phase: "signed-out", view: { ...view, loginServer, invitation: link.trim() } };
+    this.#parts.push("session", this.#state.view);
   }
 
   /** Errors as opaque-login.ts, parseLoginServer and parseHandle. */
   async signIn(form: SignInForm): Promise<void> {
-    await this.#enter(form, signIn);
+    await this.#enter(form, null, signIn);
   }
 
   /**
@@ -104,6 +124,7 @@ export class SessionKeeper {
 
   async #enter(
     form: SignInForm,
+    invitation: Invitation | null,
     enrol: (credentials: Credentials, surroundings: Surroundings) => Promise<Enrolled>,
   ): Promise<void> {
     const before = this.#state;
@@ -116,7 +137,7 @@ export class SessionKeeper {
       const deviceId = newDeviceId(surroundings.random);
       const pinnedNetwork = await store.pinnedNetwork(loginServer);
       const { password } = form;
-      const credentials = { loginServer, handle, password, deviceId, deviceName, pinnedNetwork };
+      const credentials = { loginServer, handle, password, deviceId, deviceName, pinnedNetwork, invitation };
       const { network, keys, certificate } = await enrol(credentials, surroundings);
       const account: Account = {
         loginServer,
@@ -174,7 +195,7 @@ export class SessionKeeper {
     const { store, defaultLoginServer, push } = this.#parts;
     const { loginServer, handle } = await store.proposal(defaultLoginServer);
     const notice = reason && { code: reason.code, message: reason.message };
-    const view: SessionView = { phase: "signed-out", loginServer, handle, notice };
+    const view: SessionView = { phase: "signed-out", loginServer, handle, invitation: "", notice };
     this.#state = { phase: "signed-out", view };
     push("session", view);
     push("buddies", []);

@@ -9,7 +9,7 @@ export function App() {
     case "starting":
       return <StartScreen />;
     case "signed-out":
-      return <SignInScreen session={session} />;
+      return <SignInScreen key={session.invitation} session={session} />;
     case "signed-in":
       return <MainWindow session={session} />;
     default:

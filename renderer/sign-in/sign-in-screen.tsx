@@ -1,6 +1,7 @@
 import { type FormEvent, useState } from "react";
 import { Button, Form } from "react-aria-components";
 import { KithError } from "../../protocol/errors.ts";
+import { parseInvitation } from "../../protocol/invitation.ts";
 import type { SessionView } from "../../protocol/ipc-schema.ts";
 import { Banner } from "../app/banner.tsx";
 import { useKith } from "../app/kith.tsx";
@@ -21,7 +22,10 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
   const [handle, setHandle] = useState(session.handle);
   const [password, setPassword] = useState("");
   const [loginServer, setLoginServer] = useState(session.loginServer);
+  /** null: not asked for yet. */
+  const [invitation, setInvitation] = useState(session.invitation === "" ? null : session.invitation);
   const [attempt, setAttempt] = useState<Attempt>({ phase: "idle" });
+  const isInvited = invitation !== null && invitation.trim() !== "";
   const running = attempt.phase === "running";
 
   async function run(what: "signIn" | "signUp"): Promise<void> {
@@ -32,16 +36,26 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
     }
     setAttempt({ phase: "running", what });
     try {
-      await bridge.invoke(what, { loginServer, handle, password });
+      if (what === "signIn") await bridge.invoke("signIn", { loginServer, handle, password });
+      else await bridge.invoke("signUp", { loginServer, handle, password, invitation: invitation ?? "" });
       setAttempt({ phase: "idle" });
-    } catch (error) {
-      setAttempt({ phase: "refused", message: KithError.from(error).message });
+    } catch (thrown) {
+      const { code, message } = KithError.from(thrown);
+      setAttempt({ phase: "refused", message });
+      if (code === "invitation-needed") setInvitation((before) => before ?? "");
     }
+  }
+
+  /** The link says which login server it is. */
+  function changeInvitation(link: string): void {
+    setInvitation(link);
+    const named = loginServerOf(link);
+    if (named !== null) setLoginServer(named);
   }
 
   function submit(event: FormEvent): void {
     event.preventDefault();
-    void run("signIn");
+    void run(isInvited ? "signUp" : "signIn");
   }
 
   return (
@@ -73,6 +87,19 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
             onChange={setLoginServer}
             autoComplete="url"
           />
+          {invitation === null ? (
+            <Button className="link-button" onPress={() => setInvitation("")}>
+              {text("signIn.haveInvitation")}
+            </Button>
+          ) : (
+            <PlainField
+              label={text("signIn.invitation")}
+              description={text("signIn.invitationHint")}
+              value={invitation}
+              onChange={changeInvitation}
+              autoComplete="off"
+            />
+          )}
           <div className="form-error" role="alert">
             {attempt.phase === "refused" && attempt.message}
           </div>
@@ -80,16 +107,35 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
             {running && text(attempt.what === "signIn" ? "signIn.signingIn" : "signIn.signingUp")}
           </div>
           <div className="sign-in-buttons">
-            <Button type="submit" className="button button-primary" isDisabled={running}>
+            <Button
+              type={isInvited ? "button" : "submit"}
+              className={isInvited ? "button" : "button button-primary"}
+              isDisabled={running}
+              onPress={() => isInvited && void run("signIn")}
+            >
               {text("signIn.signIn")}
             </Button>
-            <Button className="button" isDisabled={running} onPress={() => void run("signUp")}>
+            <Button
+              type={isInvited ? "submit" : "button"}
+              className={isInvited ? "button button-primary" : "button"}
+              isDisabled={running}
+              onPress={() => !isInvited && void run("signUp")}
+            >
               {text("signIn.signUp")}
             </Button>
           </div>
-          <p className="sign-in-new">{text("signIn.new")}</p>
+          <p className="sign-in-new">{text(isInvited ? "signIn.invited" : "signIn.new")}</p>
         </Form>
       </div>
     </main>
   );
+}
+
+/** null while it is not all there. */
+function loginServerOf(link: string): string | null {
+  try {
+    return parseInvitation(link).loginServer;
+  } catch {
+    return null;
+  }
 }

@@ -29,7 +29,7 @@ beforeAll(async () => {
   folder = makeFolder();
   const endless = { burst: 1_000_000, perSecond: 1_000_000 };
   const rates = { registration: endless, login: endless, enrolment: endless, session: endless, request: endless };
-  server = await startLoginServer({ dataFolder: folder, rates, enrolmentToken: "the token" });
+  server = await startLoginServer({ dataFolder: folder, rates, enrolmentToken: "the token", registration: "open" });
   alice = await register(server.url, "alice");
 });
 

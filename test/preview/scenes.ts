@@ -27,6 +27,7 @@ const ME = {
   network: "kith.example",
   attached: true,
   loginServerReachable: true,
+  findable: { on: false, displayName: "", words: "" },
   status: "online",
   statusText: "",
   notices: [],
@@ -125,7 +126,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
   starting: { ...BASE, session: { phase: "starting" } },
   "signed-out": {
     ...BASE,
-    session: { phase: "signed-out", loginServer: "https://kith.example", handle: "", notice: null },
+    session: { phase: "signed-out", loginServer: "https://kith.example", handle: "", invitation: "", notice: null },
   },
   "signed-out-notice": {
     ...BASE,
@@ -133,6 +134,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       phase: "signed-out",
       loginServer: "https://kith.example",
       handle: "alice",
+      invitation: "",
       notice: {
         code: "signed-out-elsewhere",
         message: "This device was signed out of the account. Sign in again.",

@@ -88,8 +88,8 @@ export class HeadlessClient {
     return this.#client.mayUseMicrophone();
   }
 
-  async signUp(handle: string, password = PASSWORD): Promise<void> {
-    await this.methods.signUp({ loginServer: this.loginServer, handle, password });
+  async signUp(handle: string, password = PASSWORD, invitation = ""): Promise<void> {
+    await this.methods.signUp({ loginServer: this.loginServer, handle, password, invitation });
   }
 
   async signIn(handle: string, password = PASSWORD): Promise<void> {

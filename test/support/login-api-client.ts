@@ -125,11 +125,19 @@ function openVault(vault: Uint8Array, exportKey: string) {
 }
 
 /** The body of a register/finish that the server should accept, for tests to send or to spoil. */
-export async function registrationBody(url: string, user: Omit<TestUser, "certificate" | "exportKey">) {
+export async function registrationBody(
+  url: string,
+  user: Omit<TestUser, "certificate" | "exportKey">,
+  invitation?: string,
+) {
   await opaque.ready;
   const networkId = await networkIdAt(url);
   const started = opaque.client.startRegistration({ password: user.password });
-  const answer = await post(url, "/v1/register/start", { handle: user.handle, request: started.registrationRequest });
+  const answer = await post(url, "/v1/register/start", {
+    handle: user.handle,
+    request: started.registrationRequest,
+    ...(invitation === undefined ? {} : { invitation }),
+  });
   if (codeOf(answer) !== "ok") throw new Error(codeOf(answer));
   const finished = opaque.client.finishRegistration({
     password: user.password,

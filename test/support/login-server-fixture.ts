@@ -54,10 +54,16 @@ export function loginServers() {
   return {
     folder,
     async start(options: Partial<LoginServerOptions> = {}): Promise<LoginServer> {
-      const server = await startLoginServer({ dataFolder: options.dataFolder ?? folder(), ...options });
+      const server = await startLoginServer({
+        dataFolder: options.dataFolder ?? folder(),
+        registration: "open",
+        ...options,
+      });
       servers.add(server);
       return server;
     },
+    /** Ends with the test a server that the test has started itself. */
+    adopt: (server: LoginServer) => void servers.add(server),
     /** A socket that is not open yet. */
     connect,
     /** An open session of this user's device. */

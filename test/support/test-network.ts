@@ -41,7 +41,7 @@ export class TestNetwork {
   static async start(count: number, options: Partial<SupernodeOptions> = {}): Promise<TestNetwork> {
     const dataFolder = mkdtempSync(join(tmpdir(), "kith-network-"));
     const now = options.now ?? Date.now;
-    const loginServer = await startLoginServer({ dataFolder, now });
+    const loginServer = await startLoginServer({ dataFolder, now, registration: "open" });
     const network = new TestNetwork(loginServer, TestAuthority.ofLoginServer(dataFolder, now), [dataFolder]);
     for (let index = 0; index < count; index++) await network.add(options);
     await network.acquainted();

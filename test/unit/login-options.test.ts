@@ -18,13 +18,13 @@ function refusal(args: string[], environment: Record<string, string> = {}): stri
   throw new Error("it was accepted");
 }
 
-test("without options it listens on loopback and takes members", () => {
+test("without options it listens on loopback and takes members by invitation", () => {
   expect(optionsOf([])).toEqual({
     data: "login-data",
     listen: "127.0.0.1",
     port: 7440,
     name: "Kith",
-    registration: "open",
+    registration: "invitation",
     "log-level": "info",
   });
 });
@@ -32,12 +32,27 @@ test("without options it listens on loopback and takes members", () => {
 test("every option can be given on the command line", () => {
   const args = ["--data", "/srv/kith", "--listen", "::", "--port", "0", "--name", "Chess club"];
   args.push("--registration=closed", "--enrolment-token", "0123456789abcdef", "--log-level", "debug");
+  args.push("--tls-cert", "chain.pem", "--tls-key", "key.pem", "--behind-proxy", "127.0.0.1, 10.0.0.0/8,fd00::/8");
+  args.push(
+    "--public-url",
+    "https://kith.example/",
+    "--download-url",
+    "https://kith.example/get",
+    "--metrics",
+    "[::1]:9464",
+  );
   expect(optionsOf(args)).toEqual({
     data: "/srv/kith",
     listen: "::",
     port: 0,
     name: "Chess club",
     registration: "closed",
+    "public-url": "https://kith.example",
+    "download-url": "https://kith.example/get",
+    "tls-cert": "chain.pem",
+    "tls-key": "key.pem",
+    "behind-proxy": ["127.0.0.1", "10.0.0.0/8", "fd00::/8"],
+    metrics: { host: "::1", port: 9464 },
     "enrolment-token": "0123456789abcdef",
     "log-level": "debug",
   });
@@ -46,7 +61,7 @@ test("every option can be given on the command line", () => {
 test("every option is in the help, with its variable, and the variable works", () => {
   const values = {
     data: "/srv/kith",
-    listen: "0.0.0.0",
+    listen: "127.0.0.2",
     port: "81",
     name: "Chess club",
     registration: "closed",
@@ -61,6 +76,12 @@ test("every option is in the help, with its variable, and the variable works", (
   }
 });
 
+test("other machines are let in with a certificate, or through a proxy that is named", () => {
+  const proxied = ["--listen", "0.0.0.0", "--behind-proxy", "10.0.0.1"];
+  const certified = ["--listen", "0.0.0.0", "--tls-cert", "chain.pem", "--tls-key", "key.pem"];
+  for (const args of [proxied, certified]) expect(optionsOf(args).listen).toBe("0.0.0.0");
+});
+
 test("the command line goes before the environment", () => {
   expect(optionsOf(["--port", "1"], { KITH_LOGIN_PORT: "2" }).port).toBe(1);
 });
@@ -71,6 +92,14 @@ test.each([
   [["--port", "-1"], "port"],
   [["--listen", "everywhere"], "--listen"],
   [["--registration", "maybe"], "--registration"],
+  [["--listen", "0.0.0.0"], "--behind-proxy"],
+  [["--tls-cert", "chain.pem"], "--tls-key"],
+  [["--tls-key", "key.pem"], "--tls-cert"],
+  [["--behind-proxy", "nginx"], "--behind-proxy"],
+  [["--behind-proxy", "10.0.0.0/33"], "--behind-proxy"],
+  [["--public-url", "javascript:alert(1)"], "--public-url"],
+  [["--download-url", 'https://x/"><script>'], "--download-url"],
+  [["--metrics", "9464"], "--metrics"],
   [["--enrolment-token", "short"], "--enrolment-token"],
   [["--data", ""], "--data"],
   [["--name", "   "], "--name"],

@@ -17,7 +17,7 @@ import { openBridge } from "../../renderer/bridge.ts";
 type SignedIn = Extract<SessionView, { phase: "signed-in" }>;
 type UserId = BuddyView["userId"];
 
-const SIGNED_OUT: SessionView = { phase: "signed-out", loginServer: "", handle: "", notice: null };
+const SIGNED_OUT: SessionView = { phase: "signed-out", loginServer: "", handle: "", invitation: "", notice: null };
 function signedIn(user: string): SignedIn {
   return {
     phase: "signed-in",
@@ -27,6 +27,7 @@ function signedIn(user: string): SignedIn {
     network: "n",
     attached: true,
     loginServerReachable: true,
+    findable: { on: false, displayName: "", words: "" },
     status: "online",
     statusText: "",
     notices: [],
