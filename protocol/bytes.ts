@@ -188,9 +188,11 @@ export function utf8(text: string): Uint8Array {
   return utf8Encoder.encode(text);
 }
 
+const HEX_PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 export function toHex(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
+  for (const byte of bytes) text += HEX_PAIRS[byte];
   return text;
 }
 
@@ -198,8 +200,17 @@ export function toHex(bytes: Uint8Array): string {
 export function fromHex(text: string): Uint8Array {
   if (!/^([0-9a-f]{2})*$/.test(text)) throw new KithError("malformed", { what: "hexadecimal text" });
   const bytes = new Uint8Array(text.length / 2);
-  for (let index = 0; index < bytes.length; index++) {
-    bytes[index] = Number.parseInt(text.slice(index * 2, index * 2 + 2), 16);
-  }
+  readHex(text, bytes);
   return bytes;
+}
+
+/** Fills bytes from lower-case hexadecimal that was checked before: an identifier. */
+export function readHex(text: string, into: Uint8Array): void {
+  for (let index = 0; index < into.length; index++) {
+    into[index] = (hexDigit(text.charCodeAt(2 * index)) << 4) | hexDigit(text.charCodeAt(2 * index + 1));
+  }
+}
+
+function hexDigit(code: number): number {
+  return code < 0x3a ? code - 0x30 : code - 0x57;
 }

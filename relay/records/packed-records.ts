@@ -3,6 +3,7 @@
  * index of five bytes a slot, and no step that takes longer than a few milliseconds, so
  * that a supernode with millions of records answers as evenly as an empty one.
  */
+import { readHex } from "../../protocol/bytes.ts";
 import { DEVICE_ID_BYTES, type DeviceId, USER_ID_BYTES, type UserId } from "../../protocol/identifiers.ts";
 import type { Lease } from "../../protocol/lease.ts";
 import { LIMITS } from "../../protocol/limits.ts";
@@ -17,8 +18,8 @@ import { DEFAULT_SEGMENT_BITS, UserIndex } from "./user-index.ts";
 /** Two random 32-bit words: without them nobody can aim user IDs at one place of the index. */
 export type IndexSecret = readonly [number, number];
 
-/** What `expire` sweeps in one call: some 60,000 records, in milliseconds. */
-const EXPIRE_SLABS = 32;
+/** What `expire` sweeps in one call: some 16,000 records, in milliseconds. */
+const EXPIRE_SLABS = 8;
 
 /** Where a walk goes on. */
 export interface WalkCursor {
@@ -47,6 +48,8 @@ export class PackedRecords implements RecordStore {
   readonly #cellHash: layout.MutableHash = { place: 0, tag: 0 };
   readonly #wantedUser = Buffer.alloc(USER_ID_BYTES);
   readonly #wantedDevice = Buffer.alloc(DEVICE_ID_BYTES);
+  readonly #holdsWantedUser = (cell: Cell) =>
+    layout.holdsUser(this.#memory(cell), this.#offset(cell), this.#wantedUser);
   #prefix: Buffer | null = null;
   #expirySlab = 0;
 
@@ -202,21 +205,18 @@ export class PackedRecords implements RecordStore {
   }
 
   #cellsOf(userId: UserId): Cell[] {
-    this.#wantedUser.write(userId, 0, USER_ID_BYTES, "hex");
+    readHex(userId, this.#wantedUser);
     return this.#wantedCells();
   }
 
   #cellOf(userId: UserId, deviceId: DeviceId): Cell | null {
-    this.#wantedDevice.write(deviceId, 0, DEVICE_ID_BYTES, "hex");
+    readHex(deviceId, this.#wantedDevice);
     return this.#wantedCell(this.#cellsOf(userId));
   }
 
   #wantedCells(): Cell[] {
-    const user = this.#wantedUser;
-    layout.hashUser(user, 0, this.#secret, this.#wantedHash);
-    return this.#index
-      .find(this.#wantedHash)
-      .filter((cell) => layout.holdsUser(this.#memory(cell), this.#offset(cell), user));
+    layout.hashUser(this.#wantedUser, 0, this.#secret, this.#wantedHash);
+    return this.#index.find(this.#wantedHash, this.#holdsWantedUser);
   }
 
   #wantedCell(cells: readonly Cell[]): Cell | null {

@@ -92,8 +92,8 @@ export function writeLease(memory: Buffer, cell: number, lease: Uint8Array): voi
 export function readLease(memory: Buffer, cell: number, prefix: Buffer): Uint8Array {
   const end = cell + BODY + memory.readUInt16BE(cell + BODY_LENGTH) + SIGNATURE_BYTES;
   const lease = Buffer.allocUnsafe(PREFIX_BYTES + end - (cell + CELL_USER));
-  lease.set(prefix, 0);
-  lease.set(memory.subarray(cell + CELL_USER, end), PREFIX_BYTES);
+  prefix.copy(lease, 0);
+  memory.copy(lease, PREFIX_BYTES, cell + CELL_USER, end);
   return lease;
 }
 

@@ -58,14 +58,15 @@ export class UserIndex {
     this.#size++;
   }
 
-  /** The cells whose hash agrees. The caller checks what they hold. */
-  find(hash: IndexHash): Cell[] {
+  /** The cells whose hash agrees, and of which the caller says that they are meant. */
+  find(hash: IndexHash, isMeant: (cell: Cell) => boolean): Cell[] {
     const found: Cell[] = [];
     const { cells, tags } = this.#segments[hash.place >>> this.#segmentShift] as Segment;
     const mask = cells.length - 1;
     const tag = tagOf(hash);
     for (let slot = hash.place & mask; tags[slot] !== EMPTY; slot = (slot + 1) & mask) {
-      if (tags[slot] === tag) found.push(cells[slot] as Cell);
+      const cell = cells[slot] as Cell;
+      if (tags[slot] === tag && isMeant(cell)) found.push(cell);
     }
     return found;
   }

@@ -144,7 +144,7 @@ describe("the index", () => {
     }
     expect(index.size).toBe(present.size);
     for (const place of [0, 1, 2]) {
-      const found = index.find({ place, tag: 7 }).filter((cell) => cell % 3 === place);
+      const found = index.find({ place, tag: 7 }, (cell) => cell % 3 === place);
       expect(found.sort()).toEqual([...present].filter((cell) => cell % 3 === place).sort());
     }
   });
