@@ -87,7 +87,7 @@ function accept(state: Extract<CallState, { phase: "incoming" }>): CallStep {
       { type: "stop-timer", timer: "ring" },
       toPeer(state, { kind: "accept", callId: state.callId }),
       { type: "start-timer", timer: "connect" },
-      { type: "open-media", callId: state.callId, initiator: false },
+      { type: "open-media", callId: state.callId, initiator: true },
     ],
   };
 }
@@ -228,7 +228,7 @@ function glare(state: Extract<CallState, { phase: "outgoing" }>, from: DeviceAdd
       cancelOthers(state, "answered-elsewhere", from.deviceId),
       { type: "send", to: from.userId, device: from.deviceId, signal: { kind: "accept", callId: theirs } },
       { type: "start-timer", timer: "connect" },
-      { type: "open-media", callId: theirs, initiator: false },
+      { type: "open-media", callId: theirs, initiator: true },
     ],
   };
 }
@@ -241,7 +241,7 @@ function accepted(state: Extract<CallState, { phase: "outgoing" }>, peerDevice: 
       { type: "stop-timer", timer: "ring" },
       cancelOthers(state, "answered-elsewhere", peerDevice),
       { type: "start-timer", timer: "connect" },
-      { type: "open-media", callId, initiator: true },
+      { type: "open-media", callId, initiator: false },
     ],
   };
 }

@@ -52,7 +52,7 @@ export const DEFAULT_TIMES: ClientTimes = {
   ringMs: TIMES.ringMs,
   connectMs: TIMES.connectMs,
   reconnectMs: TIMES.reconnectMs,
-  mediaBatchMs: 30,
+  mediaBatchMs: 10,
   receiptRetryMs: 5_000,
   receiptRetryMaxMs: 5 * 60_000,
 };

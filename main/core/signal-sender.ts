@@ -1,23 +1,21 @@
 /** Sends call signals: at once, in order, and again for as long as they still mean something. */
 import type { CallSignal } from "../../protocol/call-signal.ts";
-import type { DeviceAddress } from "../../protocol/identifiers.ts";
+import type { DeviceAddress, MessageId } from "../../protocol/identifiers.ts";
 import type { Attachment } from "./attachment.ts";
 import type { Surroundings } from "./client-options.ts";
 import type { DirectoryView } from "./directory-view.ts";
 import type { Envelopes } from "./envelopes.ts";
 import { newMessageId } from "./randomness.ts";
-
-/** Long enough to change the home supernode on both sides; a call waits no longer for anything. */
-const GIVE_UP_MS = 15_000;
-const RETRY_MS = 400;
+import { SignalLane } from "./signal-lane.ts";
 
 export class SignalSender {
   readonly #envelopes: Envelopes;
   readonly #directory: DirectoryView;
   readonly #attachment: Attachment;
   readonly #surroundings: Surroundings;
-  /** The last signal on its way to each device: the next one follows it. */
-  readonly #last = new Map<string, Promise<unknown>>();
+  /** Of each device that something is on its way to. */
+  readonly #lanes = new Map<string, SignalLane>();
+  readonly #sending = new Set<Promise<boolean>>();
   #stopped = false;
 
   constructor(envelopes: Envelopes, directory: DirectoryView, attachment: Attachment, surroundings: Surroundings) {
@@ -28,49 +26,54 @@ export class SignalSender {
   }
 
   /** @returns whether the device has taken it */
-  send(to: DeviceAddress, signal: CallSignal): Promise<boolean> {
-    const lane = `${to.userId} ${to.deviceId}`;
-    const sent = (this.#last.get(lane) ?? Promise.resolve()).then(() => this.#persist(to, signal));
-    this.#last.set(lane, sent);
-    void sent.then(() => {
-      if (this.#last.get(lane) === sent) this.#last.delete(lane);
-    });
-    return sent;
+  async send(to: DeviceAddress, signal: CallSignal): Promise<boolean> {
+    if (this.#stopped) return false;
+    const name = `${to.userId} ${to.deviceId}`;
+    const lane = this.#lanes.get(name) ?? this.#openLane(to);
+    this.#lanes.set(name, lane);
+    const sent = lane.send(signal);
+    this.#sending.add(sent);
+    const taken = await sent;
+    this.#sending.delete(sent);
+    if (lane.isEmpty) this.#lanes.delete(name);
+    return taken;
   }
 
   /** Resolves once nothing is on its way any more, or after this time. */
   async drained(patienceMs: number): Promise<void> {
-    if (this.#last.size === 0) return;
+    if (this.#sending.size === 0) return;
     let cancel = () => {};
     const patience = new Promise<void>((resolve) => {
       cancel = this.#surroundings.clock.after(patienceMs, resolve);
     });
-    await Promise.race([Promise.all(this.#last.values()), patience]);
+    await Promise.race([Promise.all(this.#sending), patience]);
     cancel();
   }
 
   stop(): void {
     this.#stopped = true;
+    for (const lane of this.#lanes.values()) lane.stop();
   }
 
-  async #persist(to: DeviceAddress, signal: CallSignal): Promise<boolean> {
+  #openLane(to: DeviceAddress): SignalLane {
     const { clock, random } = this.#surroundings;
-    const id = newMessageId(random);
-    const giveUpAt = clock.now() + GIVE_UP_MS;
-    while (!this.#stopped) {
-      const device = this.#directory.device(to.userId, to.deviceId);
-      if (!device || device.state === "gone") return false;
-      try {
-        const { home, inbox } = device;
-        const envelope = this.#envelopes.seal(id, to, { type: "call", signal });
-        const { delivered } = await this.#attachment.request("send", { home, inbox, envelope });
-        if (delivered) return true;
-      } catch (error) {
-        this.#surroundings.log.info("call signal not sent", { cause: error });
-      }
-      if (clock.now() + RETRY_MS >= giveUpAt) return false;
-      await new Promise<void>((resolve) => clock.after(RETRY_MS, resolve));
+    return new SignalLane({
+      clock,
+      newId: () => newMessageId(random),
+      transmit: (id, signal) => this.#transmit(to, id, signal),
+    });
+  }
+
+  async #transmit(to: DeviceAddress, id: MessageId, signal: CallSignal): Promise<boolean | null> {
+    const device = this.#directory.device(to.userId, to.deviceId);
+    if (!device || device.state === "gone") return null;
+    try {
+      const { home, inbox } = device;
+      const envelope = this.#envelopes.seal(id, to, { type: "call", signal });
+      return (await this.#attachment.request("send", { home, inbox, envelope })).delivered;
+    } catch (error) {
+      this.#surroundings.log.info("call signal not sent", { cause: error });
+      return false;
     }
-    return false;
   }
 }
