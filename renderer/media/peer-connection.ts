@@ -66,7 +66,8 @@ class LastingPeer extends SimplePeer {
   constructor({ initiator, iceServers, relayOnly, microphone }: PeerOptions) {
     super({
       initiator,
-      config: { iceServers, iceTransportPolicy: relayOnly ? "relay" : "all" },
+      // One transport for sound and data from the start: half the ports, half the allocations.
+      config: { iceServers, iceTransportPolicy: relayOnly ? "relay" : "all", bundlePolicy: "max-bundle" },
       stream: microphone,
     });
     const iceStateChanged = this._onIceStateChange.bind(this);
