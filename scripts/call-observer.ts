@@ -41,6 +41,8 @@ export interface Observation {
 export interface CallStats {
   /** `relayed` if either end goes through a TURN server. */
   readonly path: "direct" | "relayed" | "none";
+  /** The types of the candidates in use, ours first, as in "host/srflx". */
+  readonly pair: string;
   /** The URL of our own relay in use; null if this end is direct. */
   readonly relay: string | null;
   /** ms since 1970. */
@@ -54,7 +56,10 @@ export interface CallStats {
   readonly receivedSoundPackets: number;
   /** Samples of the peer's sound that came out of the jitter buffer. */
   readonly decodedSamples: number;
-  /** Of all samples played, those that had to be made up because nothing had come in time. */
+  /** Samples that were played, and of these the ones that had to be made up because nothing had come in time. */
+  readonly playedSamples: number;
+  readonly concealedSamples: number;
+  /** 0 to 1, of all samples played. */
   readonly concealedShare: number;
   readonly roundTripMs: number | null;
 }
@@ -137,12 +142,15 @@ export function summarizeCall(stats: readonly PageStats[], at: number): CallStat
   return {
     at,
     path: pair === undefined ? "none" : ends.some((end) => end?.candidateType === "relay") ? "relayed" : "direct",
+    pair: ends.map((end) => end?.candidateType ?? "-").join("/"),
     relay: ends[0]?.candidateType === "relay" ? String(ends[0].url) : null,
     sentBytes: count(pair, "bytesSent") + count(pair, "packetsSent") * IP_AND_UDP_HEADER_BYTES,
     receivedBytes: count(pair, "bytesReceived") + count(pair, "packetsReceived") * IP_AND_UDP_HEADER_BYTES,
     sentSoundPackets: count(ownSound, "packetsSent"),
     receivedSoundPackets: count(sound, "packetsReceived"),
     decodedSamples: count(sound, "jitterBufferEmittedCount"),
+    playedSamples: played,
+    concealedSamples: count(sound, "concealedSamples"),
     concealedShare: played === 0 ? 0 : Number((count(sound, "concealedSamples") / played).toFixed(4)),
     roundTripMs: typeof pair?.currentRoundTripTime === "number" ? Math.round(pair.currentRoundTripTime * 1_000) : null,
   };

@@ -22,7 +22,11 @@ const lifetime = new Lifetime();
 lifetime.endOnSignals();
 const args = ["--enable-source-maps", script, ...process.argv.slice(2)];
 const lab = await startProgram("the lab", process.execPath, args, process.env, "inherit");
-lifetime.atEnd(() => lab.end());
+lifetime.atEnd(async () => {
+  // It has namespaces to take down, and is given the time.
+  lab.child.kill("SIGTERM");
+  await lab.ended;
+});
 await lab.ended;
 process.exitCode = lab.child.exitCode ?? 1;
 await lifetime.end();

@@ -1,15 +1,17 @@
+#!/usr/bin/env node
 /**
  * Starts the app in a host of the lab as if it ran here. Playwright talks to an app over two
  * debugging ports on loopback, which in the host is another loopback: so each port that the
  * app names is opened here too and led in by the host's doorway, and named in its place.
- * Run as: app-in-host NAMESPACE SOCKET_FILE EXECUTABLE [arguments of the app].
+ * Run in place of the app, with LAB_NAMESPACE, LAB_DOORWAY (the socket's file) and LAB_EXECUTABLE in its environment.
  */
 import { spawn } from "node:child_process";
 import net, { type AddressInfo } from "node:net";
 import { createInterface } from "node:readline";
 
-const [namespace = "", socketFile = "", executable = "", ...args] = process.argv.slice(2);
-const app = spawn("ip", ["netns", "exec", namespace, executable, ...args], { stdio: ["inherit", "inherit", "pipe"] });
+const { LAB_NAMESPACE = "", LAB_DOORWAY = "", LAB_EXECUTABLE = "" } = process.env;
+const args = ["netns", "exec", LAB_NAMESPACE, LAB_EXECUTABLE, ...process.argv.slice(2)];
+const app = spawn("ip", args, { stdio: ["inherit", "inherit", "pipe"] });
 app.on("exit", (code, signal) => process.exit(signal === null ? (code ?? 1) : 1));
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => app.kill(signal));
 
@@ -21,7 +23,7 @@ createInterface({ input: app.stderr }).on("line", (line) => {
     return;
   }
   const server = net.createServer((client) => {
-    const host = net.connect(socketFile);
+    const host = net.connect(LAB_DOORWAY);
     host.write(`${port}\n`);
     client.pipe(host).pipe(client);
     client.on("error", () => host.destroy()).on("close", () => host.destroy());

@@ -119,13 +119,14 @@ function isAsItShouldBe({ a, b, connected, path, gapFree }: PairResult): boolean
 }
 
 function lineOf(result: PairResult): string {
-  const { a, b, connected, path, setupMs, longestGapMs, recognised, error } = result;
+  const { a, b, connected, path, setupMs, longestGapMs, candidates, recognised, error } = result;
   const columns = [
     isAsItShouldBe(result) ? "ok  " : "FAIL",
     `${a} - ${b}`.padEnd(28),
     String(path ?? "-").padEnd(12),
     `set-up ${setupMs ?? "-"} ms`.padEnd(16),
     `longest gap ${longestGapMs ?? "-"} ms`.padEnd(22),
+    (candidates ?? "").padEnd(24),
     connected ? (recognised ? "speech recognised" : "speech not recognised") : (error ?? ""),
   ];
   return columns.join("  ");

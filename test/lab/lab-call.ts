@@ -1,5 +1,4 @@
 /** One call between two real apps, each behind an access line of the lab, and what is measured of it. */
-import { chmod, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readCallStats } from "../../scripts/call-observer.ts";
 import { accept, meet, ring } from "../../scripts/check-acts.ts";
@@ -11,7 +10,8 @@ import { Lifetime } from "../../scripts/lifetime.ts";
 import { type AccessKind, PROXY } from "./access-kind.ts";
 import type { Lab, Wire } from "./lab.ts";
 import type { LabNetwork } from "./lab-network.ts";
-import { programFile, startInHost } from "./lab-process.ts";
+import { appInHost, startInHost } from "./lab-process.ts";
+import { SoundGap } from "./sound-gap.ts";
 
 export interface LabStage {
   readonly lab: Lab;
@@ -31,16 +31,19 @@ export interface PairResult {
   readonly path: string | null;
   /** From Accept to the first decoded sound on both sides. */
   readonly setupMs: number | null;
-  /** Nobody waited longer than a second for a packet of sound in the ten after it connected. */
+  /** In the ten seconds after it connected, nobody heard a gap of more than a syllable. */
   readonly gapFree: boolean;
   readonly longestGapMs: number | null;
+  /** The types of the candidates in use as each side sees them, for who wonders why a call took that path. */
+  readonly candidates: string | null;
   /** Each window played what the other person said. */
   readonly recognised: boolean;
   readonly error?: string;
 }
 
 const WATCHED_MS = 10_000;
-const MAX_GAP_MS = 1_000;
+/** About a syllable (Greenberg, "Speaking in shorthand", 1999). */
+const MAX_GAP_MS = 200;
 const LOOK_EVERY_MS = 50;
 const PATH_PATIENCE_MS = 5_000;
 const PATHS = {
@@ -71,13 +74,23 @@ export async function callThrough(
     const gaps = await Promise.all([longestGapMs(alice), longestGapMs(bob)]);
     const longest = Math.max(...gaps);
     const path = await pathOf(alice);
+    const [ofAlice, ofBob] = await Promise.all([alice, bob].map(({ window }) => readCallStats(window.page)));
+    const candidates = `${ofAlice?.pair} ${ofBob?.pair}`;
     const hearing = [await hear(alice, bob), await hear(bob, alice)];
     await during(alice, bob);
     const recognised = hearing.every((one) => one.recognised);
-    return { a, b, connected: true, path, setupMs, gapFree: longest <= MAX_GAP_MS, longestGapMs: longest, recognised };
+    const gapFree = longest <= MAX_GAP_MS;
+    return { a, b, connected: true, path, setupMs, gapFree, longestGapMs: longest, candidates, recognised };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    const nothing = { connected: false, path: null, setupMs: null, gapFree: false, longestGapMs: null };
+    const nothing = {
+      connected: false,
+      path: null,
+      setupMs: null,
+      gapFree: false,
+      longestGapMs: null,
+      candidates: null,
+    };
     return { a, b, ...nothing, recognised: false, error: why };
   } finally {
     await lifetime.end();
@@ -94,41 +107,25 @@ async function openBehind(
   const socketFile = data.in(`${handle}-${Date.now()}.sock`);
   const doorway = await startInHost(namespace, "doorway", [socketFile]);
   lifetime.atEnd(() => doorway.end());
-  const executable = await wrapper(data, handle, [namespace, socketFile, runtime.executable]);
+  const inHost = { LAB_NAMESPACE: namespace, LAB_DOORWAY: socketFile, LAB_EXECUTABLE: runtime.executable };
   const proxy = kind === "proxy-only" ? { HTTPS_PROXY: `http://${PROXY.host}:${PROXY.port}` } : {};
   const options = {
-    runtime: { ...runtime, executable },
+    runtime: { ...runtime, executable: await appInHost() },
     data,
-    env: { ...env, ...network.env, DISPLAY: env.DISPLAY, ...proxy },
+    env: { ...env, ...network.env, DISPLAY: env.DISPLAY, ...inHost, ...proxy },
   };
   return openActor(handle, voices[handle], network.url, options, lifetime);
 }
 
-/** An executable that starts the app inside. */
-async function wrapper(data: DataFolder, handle: string, args: readonly string[]): Promise<string> {
-  const file = data.in(`app-${handle}.sh`);
-  const words = [process.execPath, await programFile("app-in-host"), ...args].map((word) => `'${word}'`);
-  await writeFile(file, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`);
-  await chmod(file, 0o755);
-  return file;
-}
-
-/** The longest wait for a packet of the peer's voice, watched for ten seconds. */
+/** The longest gap in what this person hears, from now on. */
 export async function longestGapMs({ window }: Actor, forMs = WATCHED_MS): Promise<number> {
   const end = Date.now() + forMs;
-  let longest = 0;
-  let packets = -1;
-  let at = Date.now();
+  const gap = new SoundGap();
   while (Date.now() < end) {
-    const stats = await readCallStats(window.page);
-    if (stats.receivedSoundPackets !== packets) {
-      packets = stats.receivedSoundPackets;
-      at = stats.at;
-    }
-    longest = Math.max(longest, stats.at - at);
+    gap.add(await readCallStats(window.page));
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
   }
-  return longest;
+  return gap.longestMs;
 }
 
 /** What the window says of the way that the call goes. */

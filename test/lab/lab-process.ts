@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
+import { chmod } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { root } from "../../scripts/repository.ts";
@@ -24,10 +25,15 @@ const GRACE_MS = 3_000;
 let bundled: Promise<void> | undefined;
 
 /** The path of a program of this folder, ready to run. */
-export async function programFile(name: LabProgram | "app-in-host"): Promise<string> {
+async function programFile(name: LabProgram | "app-in-host"): Promise<string> {
   bundled ??= bundle();
   await bundled;
   return join(OUT, `${name}.mjs`);
+}
+
+/** What starts an app in a host, to be run in place of the app's own executable. */
+export function appInHost(): Promise<string> {
+  return programFile("app-in-host");
 }
 
 async function bundle(): Promise<void> {
@@ -43,6 +49,7 @@ async function bundle(): Promise<void> {
     packages: "external",
     logLevel: "error",
   });
+  await chmod(join(OUT, "app-in-host.mjs"), 0o755);
 }
 
 export interface InHostOptions {

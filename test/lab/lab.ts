@@ -40,6 +40,7 @@ export class Lab {
 
   /** @throws Error with the tool's words where the machine does not allow it; ask whyNoLab before */
   static async open(): Promise<Lab> {
+    await sweep();
     const lab = new Lab();
     try {
       await lab.#build();
@@ -96,11 +97,7 @@ export class Lab {
   /** Ends every process inside, then the namespaces. */
   async close(): Promise<void> {
     for (const wire of this.#wires.values()) await wire.end();
-    for (const host of this.#hosts()) {
-      const pids = await run("ip", ["netns", "pids", this.namespace(host)]).catch(() => "");
-      for (const pid of pids.split("\n").filter((line) => line !== "")) endProcess(Number(pid));
-      await tryRun("ip", ["netns", "del", this.namespace(host)]);
-    }
+    for (const host of this.#hosts()) await takeDown(this.namespace(host));
   }
 
   async #build(): Promise<void> {
@@ -170,6 +167,27 @@ export class Lab {
         if ((await readFile("/proc/net/if_inet6", "utf8").catch(() => "")) !== "") throw error;
       },
     );
+  }
+}
+
+/** A run that was killed could not take its namespaces down. */
+async function sweep(): Promise<void> {
+  const names = (await run("ip", ["netns", "list"])).matchAll(/^kith-(\d+)-\S+/gm);
+  for (const [name, pid] of names) if (!isAlive(Number(pid))) await takeDown(name);
+}
+
+async function takeDown(namespace: string): Promise<void> {
+  const pids = await run("ip", ["netns", "pids", namespace]).catch(() => "");
+  for (const pid of pids.split("\n").filter((line) => line !== "")) endProcess(Number(pid));
+  await tryRun("ip", ["netns", "del", namespace]);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
   }
 }
 
