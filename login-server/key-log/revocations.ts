@@ -1,0 +1,73 @@
+/** Certificates that were taken back before they expired, and the signed list of them that supernodes carry. */
+import type { Kysely } from "kysely";
+import type { DeviceAddress } from "../../protocol/identifiers.ts";
+import { MAX_REVOCATIONS } from "../../protocol/revocations.ts";
+import type { CertificateAuthority } from "../certificate-authority.ts";
+import type { Schema } from "../storage/schema.ts";
+
+interface RevocationsParts {
+  readonly db: Kysely<Schema>;
+  readonly authority: Pick<CertificateAuthority, "signRevocations">;
+  now(): number;
+}
+
+/**
+ * Takes back every certificate that these devices ever had: one that was renewed is good until it expires.
+ * @param db the transaction in which they are signed out
+ */
+export async function revokeDevices(
+  db: Kysely<Schema>,
+  devices: readonly Pick<DeviceAddress, "deviceId">[],
+): Promise<void> {
+  if (devices.length === 0) return;
+  const deviceIds = devices.map(({ deviceId }) => deviceId);
+  const rows = await db
+    .selectFrom("key_log_entries")
+    .select(["serial", "expires_at"])
+    .where("device_id", "in", deviceIds)
+    .execute();
+  if (rows.length === 0) return;
+  await db
+    .insertInto("revocations")
+    .values(rows)
+    .onConflict((conflict) => conflict.column("serial").doNothing())
+    .execute();
+  await db.updateTable("revocation_list").set({ outdated: 1 }).execute();
+}
+
+export class Revocations {
+  readonly #parts: RevocationsParts;
+
+  constructor(parts: RevocationsParts) {
+    this.#parts = parts;
+  }
+
+  /** The list as it holds now, signed anew if something was revoked since. */
+  async current(): Promise<Uint8Array> {
+    const row = await this.#parts.db.selectFrom("revocation_list").selectAll().executeTakeFirstOrThrow();
+    return row.outdated === 0 ? new Uint8Array(row.list) : this.#sign();
+  }
+
+  #sign(): Promise<Uint8Array> {
+    const { db, authority, now } = this.#parts;
+    return db.transaction().execute(async (transaction) => {
+      const { revision } = await transaction
+        .updateTable("revocation_list")
+        .set((row) => ({ revision: row("revision", "+", 1) }))
+        .returning("revision")
+        .executeTakeFirstOrThrow();
+      await transaction.deleteFrom("revocations").where("expires_at", "<=", now()).execute();
+      // Beyond what a list may have, those go first that expire first: they do the least harm.
+      const rows = await transaction
+        .selectFrom("revocations")
+        .select("serial")
+        .orderBy("expires_at", "desc")
+        .limit(MAX_REVOCATIONS)
+        .execute();
+      const serials = rows.map(({ serial }) => serial).sort((a, b) => a - b);
+      const list = authority.signRevocations({ revision, issuedAt: now(), serials });
+      await transaction.updateTable("revocation_list").set({ list, outdated: 0 }).execute();
+      return list;
+    });
+  }
+}
