@@ -19,8 +19,24 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
+          exclude: ["test/integration/postgres-*.test.ts"],
           testTimeout: 90_000,
           // Whatever needs it is named at the end: see scripts/second-chances.ts.
+          retry: 1,
+          hookTimeout: 90_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        // The same tests over the other engine: all that have to do with what is stored.
+        test: {
+          name: "postgres",
+          include: [
+            "test/integration/postgres-*.test.ts",
+            "test/integration/login-{buddies,buddy-lists,invitations,login,registration,session,supernodes}.test.ts",
+          ],
+          globalSetup: ["test/support/postgres-setup.ts"],
+          testTimeout: 90_000,
           retry: 1,
           hookTimeout: 90_000,
           sequence: { groupOrder: 1 },

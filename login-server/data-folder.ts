@@ -15,8 +15,10 @@ import type { Kysely } from "kysely";
 import { KithError } from "../protocol/errors.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { createNetworkKeys, type NetworkKeys, parseNetworkKeys } from "./network-keys.ts";
+import { openPostgresStorage } from "./storage/postgres-storage.ts";
 import type { Schema } from "./storage/schema.ts";
-import { openSqliteStorage, type Storage } from "./storage/sqlite-storage.ts";
+import { openSqliteStorage } from "./storage/sqlite-storage.ts";
+import type { Storage } from "./storage/storage.ts";
 
 export const KEYS_FILE = "network-keys.json";
 const DATABASE_FILE = "login.db";
@@ -31,11 +33,12 @@ export interface OpenData {
 /**
  * Opens the folder, or makes a new network in an empty one. Whatever is damaged, newer or
  * incomplete is left exactly as it is.
- * @throws KithError `data-folder-unwritable`, `data-corrupt`, `data-newer`, `data-missing`, `data-in-use`
+ * @param databaseUrl of a PostgreSQL; without it the database is a file in the folder
+ * @throws KithError `data-folder-unwritable`, `data-corrupt`, `data-newer`, `data-missing`, `data-in-use`,
+ *   `database-unreachable`
  */
-export async function openDataFolder(folder: string, now: () => number): Promise<OpenData> {
+export async function openDataFolder(folder: string, now: () => number, databaseUrl?: string): Promise<OpenData> {
   const keysPath = join(folder, KEYS_FILE);
-  const databasePath = join(folder, DATABASE_FILE);
   try {
     makeFolder(resolve(folder));
   } catch (error) {
@@ -43,7 +46,10 @@ export async function openDataFolder(folder: string, now: () => number): Promise
   }
   const unlock = lockFolder(folder);
   try {
-    const { keys, storage } = await openLocked(keysPath, databasePath, now);
+    const { keys, storage } =
+      databaseUrl === undefined
+        ? await openFile(keysPath, join(folder, DATABASE_FILE), now)
+        : await openPostgres(keysPath, databaseUrl, now);
     const close = async () => {
       await storage.close();
       unlock();
@@ -55,7 +61,7 @@ export async function openDataFolder(folder: string, now: () => number): Promise
   }
 }
 
-async function openLocked(
+async function openFile(
   keysPath: string,
   databasePath: string,
   now: () => number,
@@ -73,6 +79,53 @@ async function openLocked(
     await storage.close();
     throw error;
   }
+}
+
+/**
+ * Here others may begin a network in the same database at the same time, so the first one
+ * that names it there wins. The keys are on the disk before that, under another name; a start
+ * that is cut off is finished by the next one.
+ */
+async function openPostgres(
+  keysPath: string,
+  url: string,
+  now: () => number,
+): Promise<{ keys: NetworkKeys; storage: Storage }> {
+  const kept = await readKeys(keysPath);
+  const storage = await openPostgresStorage(url, now);
+  const { db, name } = storage;
+  try {
+    const known = await db.selectFrom("network").select("network_id").executeTakeFirst();
+    if (kept && !known) throw new KithError("data-missing", { path: name, beside: keysPath });
+    const keys = kept ?? (known ? await unfinishedKeys(keysPath, name) : await beginShared(db, keysPath, name));
+    await requireSameNetwork(db, keys, keysPath);
+    if (!kept) finishKeys(keysPath);
+    return { keys, storage };
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+async function unfinishedKeys(keysPath: string, database: string): Promise<NetworkKeys> {
+  const keys = await readKeys(unfinished(keysPath));
+  if (!keys) throw new KithError("data-missing", { path: keysPath, beside: database });
+  return keys;
+}
+
+async function beginShared(db: Kysely<Schema>, keysPath: string, database: string): Promise<NetworkKeys> {
+  const { keys, text } = await createNetworkKeys();
+  writeUnfinished(keysPath, text);
+  const begun = await db.transaction().execute(async (transaction) => {
+    // The counter's row lock makes those who begin at once follow each other.
+    await transaction.updateTable("counters").set({ value: 0 }).where("name", "=", "certificate-serial").execute();
+    const known = await transaction.selectFrom("network").select("network_id").executeTakeFirst();
+    if (known) return false;
+    await transaction.insertInto("network").values({ network_id: keys.networkId }).execute();
+    return true;
+  });
+  if (!begun) throw new KithError("data-missing", { path: keysPath, beside: database });
+  return keys;
 }
 
 /** One level at a time: Node's recursive mkdir never returns where the file system refuses with ENOENT, as /proc does. */
@@ -122,16 +175,29 @@ async function beginNetwork(db: Kysely<Schema>, keysPath: string, databasePath: 
 
 /** All of the text or none of it, on the disk before this returns, readable by nobody else. */
 function writeWhole(path: string, text: string): void {
-  const unfinished = `${path}.new`;
+  writeUnfinished(path, text);
+  finishKeys(path);
+}
+
+const unfinished = (path: string) => `${path}.new`;
+
+function writeUnfinished(path: string, text: string): void {
   try {
-    const file = openSync(unfinished, "w", 0o600);
+    const file = openSync(unfinished(path), "w", 0o600);
     try {
       writeSync(file, text);
       fsyncSync(file);
     } finally {
       closeSync(file);
     }
-    renameSync(unfinished, path);
+  } catch (error) {
+    throw new KithError("data-folder-unwritable", { path }, { cause: error });
+  }
+}
+
+function finishKeys(path: string): void {
+  try {
+    renameSync(unfinished(path), path);
     syncFolder(dirname(path));
   } catch (error) {
     throw new KithError("data-folder-unwritable", { path }, { cause: error });

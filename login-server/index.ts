@@ -39,6 +39,7 @@ function startOptions(options: ServerOptions, log: Logger): LoginServerOptions {
   const { "tls-cert": cert, "tls-key": key, "behind-proxy": proxies, metrics } = options;
   return {
     dataFolder: options.data,
+    ...(options.database !== undefined && { database: options.database }),
     listen: options.listen,
     port: options.port,
     name: options.name,

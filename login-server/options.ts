@@ -11,6 +11,8 @@ export const HELP = `Kith login server: accounts, certificates, buddy lists and 
 Usage: npm run login-server -- [options]
 
   --data DIR               data folder: keys and database (KITH_LOGIN_DATA, default ./login-data)
+  --database URL           postgres://user:password@host:port/name; without it SQLite in the data folder
+                           (KITH_LOGIN_DATABASE)
   --listen ADDRESS         address to listen on (KITH_LOGIN_LISTEN, default 127.0.0.1)
   --port N                 port, 0 for any free one (KITH_LOGIN_PORT, default 7440)
   --name NAME              what people see as the name of the network (KITH_LOGIN_NAME, default Kith)
@@ -44,8 +46,16 @@ const webAddress = z
     "an address such as https://login.example.org is needed",
   );
 
+function isPostgresUrl(text: string): boolean {
+  return /^postgres(ql)?:\/\//.test(text) && URL.canParse(text) && new URL(text).pathname.length > 1;
+}
+
 const Options = z.object({
   data: z.string().min(1, "a folder is needed").default("login-data"),
+  database: z
+    .string()
+    .refine(isPostgresUrl, "an address like postgres://user:password@host:5432/kith is needed")
+    .optional(),
   listen: z
     .string()
     .refine((text) => isIP(text) !== 0, "an IP address is needed, such as 127.0.0.1 or 0.0.0.0")

@@ -24,6 +24,8 @@ import { followTlsFiles, readTlsFiles, type TlsFiles } from "./tls-files.ts";
 
 export interface LoginServerOptions {
   readonly dataFolder: string;
+  /** Address of a PostgreSQL database; without it the database is a file in the data folder. */
+  readonly database?: string;
   /** Address to listen on; loopback unless told otherwise. */
   readonly listen?: string;
   /** 0 picks a free one. */
@@ -79,7 +81,7 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
   const tls = options.tls ? readTlsFiles(options.tls) : null;
   const proxies = options.proxies ? new TrustedProxies(options.proxies) : null;
   await opaque.ready;
-  const data = await openDataFolder(options.dataFolder, now);
+  const data = await openDataFolder(options.dataFolder, now, options.database);
   /** Undone in reverse, whether the server ends or does not come up. */
   const closers: (() => unknown)[] = [() => data.close()];
   const closeAll = async () => {

@@ -171,6 +171,7 @@ export const ERRORS = entries({
     sentence: "The data folder {path} cannot be written. Check its permissions and the free space.",
     retry: false,
   },
+  "database-unreachable": { sentence: "The database {database} cannot be used: {why}.", retry: true },
   "data-corrupt": {
     sentence: "{path} is damaged. It was left as it is: move it away, or restore it from a backup.",
     retry: false,

@@ -5,13 +5,8 @@ import Libsql from "libsql";
 import { KithError } from "../../protocol/errors.ts";
 import { migrate } from "./migrations.ts";
 import type { Schema } from "./schema.ts";
+import type { Storage } from "./storage.ts";
 import { engineCode } from "./storage-fault.ts";
-
-export interface Storage {
-  readonly db: Kysely<Schema>;
-  /** Waits for nothing: call it when no request is under way. */
-  close(): Promise<void>;
-}
 
 /** Somebody may read the file beside us, to back it up for instance. */
 const BUSY_TIMEOUT_MS = 5_000;
@@ -34,6 +29,8 @@ export async function openSqliteStorage(path: string, now: () => number): Promis
     const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: forKysely(database) }) });
     await migrate(db, { bytes: "blob" }, now, path);
     return {
+      engine: "sqlite",
+      name: path,
       db,
       close: async () => {
         // libsql leaves this to the garbage collector, which a process that ends does not wait for.

@@ -5,7 +5,8 @@ import Libsql from "libsql";
 import { expect, test } from "vitest";
 import { openDataFolder } from "../../login-server/data-folder.ts";
 import { MIGRATIONS, migrate } from "../../login-server/storage/migrations.ts";
-import { openSqliteStorage, type Storage } from "../../login-server/storage/sqlite-storage.ts";
+import { openSqliteStorage } from "../../login-server/storage/sqlite-storage.ts";
+import type { Storage } from "../../login-server/storage/storage.ts";
 import { refusalFor } from "../../login-server/storage/storage-fault.ts";
 import { loginServers } from "../support/login-server-fixture.ts";
 

@@ -1,10 +1,11 @@
 /** Real login servers on real data folders for tests; everything is ended and removed afterwards. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach } from "vitest";
+import { afterEach, beforeEach, inject } from "vitest";
 import { type LoginServer, type LoginServerOptions, startLoginServer } from "../../login-server/server.ts";
 import { networkIdAt, SessionClient, type TestUser } from "./login-api-client.ts";
+import { contentOf, newDatabase } from "./postgres-server.ts";
 
 /** A clock that a test moves. */
 export class TestClock {
@@ -26,8 +27,24 @@ export function removeFolder(path: string): void {
   rmSync(path, { recursive: true, force: true });
 }
 
-/** To be called once in a test file. */
+/** Where the login server of a data folder has its tables: the same place whenever it is started again. */
+function databasesOfFolders() {
+  const base = inject("database");
+  const urls = new Map<string, string>();
+  if (base?.kind === "missing") beforeEach((context) => context.skip(base.why));
+  return {
+    async of(folder: string): Promise<{ database?: string }> {
+      if (base?.kind !== "postgres") return {};
+      const database = urls.get(folder) ?? (await newDatabase(base.url));
+      urls.set(folder, database);
+      return { database };
+    },
+  };
+}
+
+/** To be called once in a test file. The servers keep their tables in what the project of the test says. */
 export function loginServers() {
+  const databases = databasesOfFolders();
   const servers = new Set<LoginServer>();
   const folders = new Set<string>();
   const clients = new Set<SessionClient>();
@@ -54,13 +71,20 @@ export function loginServers() {
   return {
     folder,
     async start(options: Partial<LoginServerOptions> = {}): Promise<LoginServer> {
+      const dataFolder = options.dataFolder ?? folder();
       const server = await startLoginServer({
-        dataFolder: options.dataFolder ?? folder(),
+        dataFolder,
         registration: "open",
+        ...(await databases.of(dataFolder)),
         ...options,
       });
       servers.add(server);
       return server;
+    },
+    /** All that is in the database of a server that has ended. */
+    async stored(dataFolder: string): Promise<string> {
+      const { database } = await databases.of(dataFolder);
+      return database === undefined ? readFileSync(join(dataFolder, "login.db"), "latin1") : contentOf(database);
     },
     /** Ends with the test a server that the test has started itself. */
     adopt: (server: LoginServer) => void servers.add(server),

@@ -30,7 +30,18 @@ test("without options it listens on loopback and takes members by invitation", (
 });
 
 test("every option can be given on the command line", () => {
-  const args = ["--data", "/srv/kith", "--listen", "::", "--port", "0", "--name", "Chess club"];
+  const args = [
+    "--data",
+    "/srv/kith",
+    "--database",
+    "postgres://kith:secret@db/kith",
+    "--listen",
+    "::",
+    "--port",
+    "0",
+    "--name",
+    "Chess club",
+  ];
   args.push("--registration=closed", "--enrolment-token", "0123456789abcdef", "--log-level", "debug");
   args.push("--tls-cert", "chain.pem", "--tls-key", "key.pem", "--behind-proxy", "127.0.0.1, 10.0.0.0/8,fd00::/8");
   args.push(
@@ -43,6 +54,7 @@ test("every option can be given on the command line", () => {
   );
   expect(optionsOf(args)).toEqual({
     data: "/srv/kith",
+    database: "postgres://kith:secret@db/kith",
     listen: "::",
     port: 0,
     name: "Chess club",
@@ -61,6 +73,7 @@ test("every option can be given on the command line", () => {
 test("every option is in the help, with its variable, and the variable works", () => {
   const values = {
     data: "/srv/kith",
+    database: "postgresql://kith@db:5432/kith",
     listen: "127.0.0.2",
     port: "81",
     name: "Chess club",
