@@ -8,6 +8,7 @@ export const SUPERNODE_ID_BYTES = 20;
 export const DEVICE_ID_BYTES = 16;
 export const INBOX_BYTES = 16;
 export const MESSAGE_ID_BYTES = 16;
+export const SEARCH_KEY_BYTES = 8;
 export const SIGN_KEY_BYTES = 32;
 export const BOX_KEY_BYTES = 32;
 export const SIGNATURE_BYTES = 64;
@@ -26,6 +27,8 @@ export const DeviceId = hex(DEVICE_ID_BYTES).brand<"DeviceId">();
 export const InboxId = hex(INBOX_BYTES).brand<"InboxId">();
 export const MessageId = hex(MESSAGE_ID_BYTES).brand<"MessageId">();
 export const CallId = hex(MESSAGE_ID_BYTES).brand<"CallId">();
+/** First 64 bits of SHA-256 over "kith search 1\0" and a word beginning: its place in the directory. */
+export const SearchKey = hex(SEARCH_KEY_BYTES).brand<"SearchKey">();
 
 export type UserId = z.infer<typeof UserId>;
 export type NetworkId = z.infer<typeof NetworkId>;
@@ -34,6 +37,7 @@ export type DeviceId = z.infer<typeof DeviceId>;
 export type InboxId = z.infer<typeof InboxId>;
 export type MessageId = z.infer<typeof MessageId>;
 export type CallId = z.infer<typeof CallId>;
+export type SearchKey = z.infer<typeof SearchKey>;
 
 /** One device of one account. */
 export interface DeviceAddress {

@@ -37,6 +37,21 @@ export const LIMITS = {
   maxDevicesPerAccount: 16,
   /** Users that one client may watch. */
   maxWatchedUsers: 2_000,
+  /** What somebody findable is called, in UTF-16 code units: a name and not a text. */
+  maxDisplayNameLength: 64,
+  /** The other words that they are found by. */
+  maxProfileWordsLength: 120,
+  /** Word beginnings of one profile: each is a place at eight supernodes, and nobody takes many more than a name has. */
+  maxSearchTerms: 64,
+  /** Places of earlier versions of a profile that the present one supersedes. */
+  maxFormerKeys: 128,
+  /** A search as it was typed, in UTF-8: longer than any name, far shorter than what would keep a supernode busy. */
+  maxSearchTextBytes: 256,
+  maxSearchWords: 8,
+  /** People in one page of a search. */
+  searchPageSize: 20,
+  /** People that one search shows in all: who has not found somebody among them types more, and nobody lists everybody. */
+  maxSearchResults: 100,
   /** JSON body of a request to the login server. */
   maxHttpBodyBytes: 64 * 1024,
   minPasswordLength: 8,
@@ -55,6 +70,8 @@ export const TIMES = {
   leaseValidityMs: 3 * 3_600_000,
   /** After its validity a lease is remembered with its last-seen time. */
   leaseMemoryMs: 72 * 3_600_000,
+  /** A profile is issued with the beginning of a day as its time, so a day and an hour more than what is remembered. */
+  profileValidityMs: (24 + 1 + 72) * 3_600_000,
   /** Signed times may be this far in the future before they are refused. */
   maxClockSkewMs: 5 * 60_000,
   /** How long a device may take to prove itself after its socket opened. */

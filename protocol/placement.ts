@@ -4,16 +4,19 @@
  * members computes the same holders, and a member's death moves only its own share.
  */
 
-import type { SupernodeId, UserId } from "./identifiers.ts";
+import type { SearchKey, SupernodeId, UserId } from "./identifiers.ts";
 import { LEASE_REPLICAS } from "./limits.ts";
 
-/** The `count` supernodes that hold `userId`, the most responsible first. */
+/** What has a place: a user's record, or the profiles under a word beginning. */
+export type Placed = UserId | SearchKey;
+
+/** The `count` supernodes that hold `placed`, the most responsible first. */
 export function holdersOf(
-  userId: UserId,
+  placed: Placed,
   members: Iterable<SupernodeId>,
   count: number = LEASE_REPLICAS,
 ): SupernodeId[] {
-  const user = words(userId);
+  const user = words(placed);
   const best: { id: SupernodeId; score: number }[] = [];
   for (const id of members) {
     const score = weight(user, words(id));

@@ -12,6 +12,7 @@ import { MAX_REPLICATION_BYTES } from "./replication-message.ts";
 import { method, Nothing } from "./rpc.ts";
 
 /** Both ends use the parser of wire-parser.ts; pinned-tls.ts has the options that connect. */
+import { SEARCH_LINK_METHODS, SEARCH_NODE_METHODS } from "./search-api.ts";
 export const SUPERNODE_SOCKET_PATH = "/v1/attach";
 
 /** STUN and TURN URLs of one supernode: each transport of each of its addresses, with room to spare. */
@@ -84,6 +85,7 @@ export const NODE_METHODS = {
   ping: method(Nothing, Nothing),
   /** A normal exit: the device is gone now, not only when the socket closes. */
   detach: method(Nothing, Nothing),
+  ...SEARCH_NODE_METHODS,
 } as const;
 
 /** Supernode to ordinary node, without an answer. */
@@ -147,6 +149,7 @@ export const LINK_METHODS = {
   ),
 } as const;
 
+  ...SEARCH_LINK_METHODS,
 /** Supernode to supernode, without an answer. */
 export const LINK_PUSHES = {
   challenge: Challenge,

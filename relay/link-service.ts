@@ -3,6 +3,8 @@ import type { InboxId } from "../protocol/identifiers.ts";
 import type { Attachments } from "./attachments.ts";
 import type { SessionHandlers } from "./endpoint.ts";
 import type { LINK_REQUESTS, LinkPeer } from "./link-peer.ts";
+import type { NetworkNotices } from "./network-notices.ts";
+import type { SearchService } from "./search/search-service.ts";
 import type { Shard } from "./shard.ts";
 import type { WatchRegistry } from "./watch-registry.ts";
 
@@ -10,14 +12,30 @@ export interface LinkServiceParts {
   readonly shard: Shard;
   readonly attachments: Attachments;
   readonly inboxWatches: WatchRegistry<InboxId>;
+  readonly search: Pick<SearchService, "linkHandlers">;
+  readonly notices: Pick<NetworkNotices, "take">;
   replicate(peer: LinkPeer, message: Uint8Array): void;
 }
 
 export type LinkHandlers = SessionHandlers<typeof LINK_REQUESTS, LinkPeer>;
 
 /** Errors: those of shard.ts and replicator.ts, and `too-large` for a peer that watches too much. */
-export function linkHandlers({ shard, attachments, inboxWatches, replicate }: LinkServiceParts): LinkHandlers {
+export function linkHandlers({
+  shard,
+  attachments,
+  inboxWatches,
+  search,
+  notices,
+  replicate,
+}: LinkServiceParts): LinkHandlers {
   return {
+    ...search.linkHandlers,
+
+    tellNotices(_peer, told) {
+      notices.take(told);
+      return {};
+    },
+
     store(_peer, { lease, certificate }) {
       shard.store(lease, certificate);
       return {};

@@ -13,6 +13,7 @@ import type { LookUp } from "./look-up.ts";
 import type { Peers } from "./peers.ts";
 import type { PresenceBoard } from "./presence-board.ts";
 import type { Publisher } from "./publisher.ts";
+import type { SearchService } from "./search/search-service.ts";
 import { requireOwner } from "./shard.ts";
 
 export interface NodeServiceParts {
@@ -24,6 +25,7 @@ export interface NodeServiceParts {
   readonly lookUp: LookUp;
   readonly peers: Peers;
   readonly relay: Pick<CallRelay, "credentialsFor">;
+  readonly search: Pick<SearchService, "nodeHandlers">;
 }
 
 /** An answer must fit a frame, with its JSON and room to spare. */
@@ -33,13 +35,15 @@ const DEVICE_OVERHEAD_BYTES = 300;
 
 /** Errors: `lease-refused`, `lease-stale`, `signature-invalid`, `clock-skew`, `not-attached`, `supernode-unreachable`. */
 export function nodeHandlers(parts: NodeServiceParts): SessionHandlers<typeof NODE_REQUESTS, Attachment> {
-  const { self, anchor, attachments, publisher, board, lookUp, peers, relay } = parts;
+  const { self, anchor, attachments, publisher, board, lookUp, peers, relay, search } = parts;
 
   function requireAttached(attachment: Attachment): void {
     if (!attachments.has(attachment)) throw new KithError("not-attached");
   }
 
   return {
+    ...search.nodeHandlers,
+
     async register(attachment, input) {
       requireAttached(attachment);
       const lease = trustLease(anchor.networkId, anchor.now(), input.lease);

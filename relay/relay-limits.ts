@@ -31,7 +31,13 @@ export const RELAY_LIMITS = {
 } as const;
 
 /** What a request costs of a socket's budget where that is not 1: its work for this supernode and others. */
-export const REQUEST_WEIGHTS: Readonly<Record<string, number>> = { register: 10, setStatus: 5, lookUp: 2 };
+export const REQUEST_WEIGHTS: Readonly<Record<string, number>> = {
+  register: 10,
+  setStatus: 5,
+  lookUp: 2,
+  search: 5,
+  publishProfile: 20,
+};
 /** So many users or inboxes named in a request cost as much as one request more. */
 export const NAMES_PER_WEIGHT = 50;
 

@@ -29,6 +29,7 @@ import type { RequestTally } from "./request-tally.ts";
 import { Rooms } from "./rooms.ts";
 import { Shard } from "./shard.ts";
 import { SocketServer } from "./socket-server.ts";
+import type { SearchService } from "./search/search-service.ts";
 import type { SupernodeKeys } from "./supernode-keys.ts";
 import { WatchRegistry } from "./watch-registry.ts";
 
@@ -42,6 +43,10 @@ export interface ServicesParts {
   readonly relay: Pick<CallRelay, "credentialsFor">;
   readonly tally: RequestTally;
   readonly times: RelayTimes;
+  readonly search: SearchService;
+  readonly notices: NetworkNotices;
+  /** What the login server says to everybody, from itself. */
+  fetchNotices(): Promise<Notices>;
   readonly limits: RelayLimits;
   readonly random: () => number;
   readonly log: Logger;
@@ -97,6 +102,8 @@ export class Services {
       self,
       membership,
       peers: this.#peers,
+      search: parts.search,
+      notices,
       random,
       clock: () => performance.now(),
       maxRoom: limits.maxAttachments,
@@ -112,6 +119,7 @@ export class Services {
       self,
       anchor,
       attachments: this.attachments,
+    parts.search.start(this.#peers);
       publisher: this.#publisher,
       board: this.#board,
       lookUp,
@@ -127,6 +135,7 @@ export class Services {
       door: this.door,
     });
     this.socketServer = new SocketServer({
+      search: parts.search,
       self: parts.self,
       endpoints: {
         opening: endpoint(OPENING_METHODS, opening, onFault),

@@ -20,6 +20,8 @@ import { RELAY_LIMITS, type RelayLimits } from "./relay-limits.ts";
 import { RELAY_TIMES, type RelayTimes } from "./relay-times.ts";
 import { RequestTally } from "./request-tally.ts";
 import { Services } from "./services.ts";
+import type { SearchLimits, SearchTimes } from "./search/search-limits.ts";
+import { SearchService } from "./search/search-service.ts";
 import type { FigureSection, SupernodePhase } from "./status/figures.ts";
 import { type StatusAddress, startStatusServer } from "./status/status-server.ts";
 import { supernodeFigures } from "./status/supernode-figures.ts";
@@ -47,6 +49,8 @@ export interface SupernodeOptions {
   readonly times?: Partial<RelayTimes>;
   readonly limits?: Partial<RelayLimits>;
 }
+  /** Bounds and times of search. */
+  readonly search?: { readonly limits?: Partial<SearchLimits>; readonly times?: Partial<SearchTimes> };
 
 export interface Supernode {
   readonly supernodeId: SupernodeId;
@@ -118,6 +122,17 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   undo.push(() => records.close());
   const tally = new RequestTally();
   const services = new Services({
+  const search = new SearchService({
+    self: self.value.supernodeId,
+    anchor,
+    membership,
+    file: folder.pathOf("profiles"),
+    cursorKey: randomBytes(32),
+    ...options.search,
+    random,
+    log,
+  });
+  undo.push(() => search.close());
     anchor,
     keys,
     self: () => self,
@@ -125,6 +140,9 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     records,
     relay,
     tally,
+    search,
+    notices: new NetworkNotices({ anchor, folder, log }),
+    fetchNotices: () => loginServer.notices(),
     times,
     limits,
     random,
@@ -163,6 +181,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
       tally,
     }),
     ...relay.figures,
+    search.section,
   ];
   let phase: SupernodePhase = "ready";
   const startedAt = now();
@@ -176,6 +195,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   const closeAll = async () => {
     clearInterval(renewal);
     await services.close();
+    await search.close();
     membership.close();
     await relay.close();
     await listener.close();

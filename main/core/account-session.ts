@@ -17,6 +17,8 @@ import { LoginSync } from "./login-sync.ts";
 import { MailRoom } from "./mail-room.ts";
 import { Messages } from "./messages.ts";
 import { Pulse } from "./pulse.ts";
+import { OwnProfile } from "./own-profile.ts";
+import { type PeoplePage, searchPeople } from "./people-search.ts";
 import type { PushListener } from "./pushes.ts";
 import { uniform } from "./randomness.ts";
 import { type OwnStatus, Registration } from "./registration.ts";
@@ -43,6 +45,7 @@ export class AccountSession {
   readonly mail: MailRoom;
   readonly messages: Messages;
   readonly registration: Registration;
+  readonly profile: OwnProfile;
   readonly sync: LoginSync;
   readonly self: DeviceAddress;
   readonly #parts: AccountSessionParts;
@@ -79,12 +82,14 @@ export class AccountSession {
           const registered = this.registration.moveTo(link);
           background.run("registration", registered);
           this.#watch.renew();
+          background.run("profile", this.profile.moveTo(link));
           this.#tellSession();
           return registered;
         },
         homeless: () => {
           this.registration.homeless();
           this.#tellSession();
+          this.profile.homeless();
           this.buddiesView.changed();
         },
         deliver: (from, envelope) => this.mail.receive(from, envelope),
@@ -106,6 +111,14 @@ export class AccountSession {
       surroundings,
     );
     this.#watch = new Watch(this.#attachment, this.#directory, () => this.#watched(), surroundings);
+    this.profile = new OwnProfile({
+      db,
+      account,
+      anchor: this.#anchor,
+      certificate: () => this.sync.certificate,
+      surroundings,
+      changed: () => this.#tellSession(),
+    });
     this.sync = new LoginSync({
       account,
       store,
@@ -175,6 +188,7 @@ export class AccountSession {
   async start(): Promise<void> {
     await this.buddies.load();
     await this.#hosts.load();
+    await this.profile.load();
     await this.#supernodes.load();
     await this.mail.load();
     await this.buddiesView.load();
@@ -190,6 +204,7 @@ export class AccountSession {
     this.mail.stopSending();
     this.#watch.stop();
     await this.registration.signOff(EXIT_PATIENCE_MS);
+    this.profile.homeless();
     this.#attachment.stop();
     this.sync.session.stop();
     this.buddiesView.stop();
@@ -201,6 +216,13 @@ export class AccountSession {
   }
 
   async setStatus(own: OwnStatus): Promise<void> {
+  /** One page of the people that a text finds. Errors as people-search.ts. */
+  searchPeople(text: string, cursor: string | null): Promise<PeoplePage> {
+    const { log } = this.#parts.surroundings;
+    const request = this.#attachment.request;
+    return searchPeople({ request, anchor: this.#anchor, self: this.self.userId, log }, text, cursor);
+  }
+
     await this.registration.setStatus(own);
     this.#tellSession();
   }
@@ -218,6 +240,7 @@ export class AccountSession {
       status,
       statusText: text,
       notices: this.#notices(),
+      findable: this.profile.view,
     };
   }
 

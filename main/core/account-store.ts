@@ -157,6 +157,7 @@ const CONTENTS = [
   "pins",
   "buddies",
   "profile_keys_given",
+  "own_profile",
   "supernode_list",
   "host_cache",
   "lines",

@@ -56,6 +56,19 @@ export interface ProfileDatabase {
   };
   /** Which of the buddies' devices have our profile key. */
   profile_keys_given: { user_id: UserId; device_id: DeviceId };
+  /** At most one row: what the account's user wants to be found by. */
+  own_profile: {
+    id: 1;
+    findable: Bit;
+    display_name: string;
+    words: string;
+    sequence: number;
+    issued_at: number;
+    /** As it was published last; null: it has changed since, or never was. */
+    signed: ColumnType<ArrayBuffer | null, Uint8Array | null, Uint8Array | null>;
+    /** JSON: where earlier versions may still be found, and until when. */
+    former_keys: string;
+  };
   supernode_list: { id: 1; revision: number; bytes: Blob };
   host_cache: {
     supernode_id: SupernodeId;

@@ -45,6 +45,11 @@ export function ipcMethods(
       await session.sync.take({ entries: [entry], revision: entry.revision }, false);
       return done;
     },
+    setFindable: async (findable) => {
+      await keeper.required.profile.change(findable);
+      return done;
+    },
+    searchPeople: async ({ text, cursor }) => keeper.required.searchPeople(text, cursor),
     acceptBuddy: async ({ userId }) => {
       const session = keeper.required;
       const entry = await session.sync.session.request("acceptBuddy", { userId });

@@ -117,4 +117,16 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     "CREATE TABLE seen_envelopes (envelope_id TEXT PRIMARY KEY, sent_at INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE INDEX seen_envelopes_by_time ON seen_envelopes (sent_at)",
   ],
+  [
+    `CREATE TABLE own_profile (
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      findable INTEGER NOT NULL,
+      display_name TEXT NOT NULL,
+      words TEXT NOT NULL,
+      sequence INTEGER NOT NULL,
+      issued_at INTEGER NOT NULL,
+      signed BLOB,
+      former_keys TEXT NOT NULL
+    )`,
+  ],
 ];

@@ -4,9 +4,9 @@
  * not a minute. The same answers, which a test holds it to.
  */
 
-import type { SupernodeId, UserId } from "../../protocol/identifiers.ts";
+import type { SupernodeId } from "../../protocol/identifiers.ts";
 import { LEASE_REPLICAS } from "../../protocol/limits.ts";
-import { mix } from "../../protocol/placement.ts";
+import { mix, type Placed } from "../../protocol/placement.ts";
 
 /** How many members are expected above the weight that `maybeHolds` asks for: far more than there are holders. */
 const EXPECTED_ABOVE = 40;
@@ -34,7 +34,7 @@ export class PlacementTable {
   }
 
   /** As holdersOf. */
-  holders(userId: UserId, count: number = LEASE_REPLICAS): SupernodeId[] {
+  holders(userId: Placed, count: number = LEASE_REPLICAS): SupernodeId[] {
     const first = Number.parseInt(userId.slice(0, 8), 16);
     const second = Number.parseInt(userId.slice(8, 16), 16);
     const best: number[] = [];
@@ -57,7 +57,7 @@ export class PlacementTable {
   }
 
   /** False if this member is no holder of the user's records; true if it may be. Costs a thousandth of `holders`. */
-  maybeHolds(userId: UserId, member: SupernodeId): boolean {
+  maybeHolds(userId: Placed, member: SupernodeId): boolean {
     const index = this.#indexes.get(member);
     if (index === undefined) return false;
     const high = this.#high(Number.parseInt(userId.slice(0, 8), 16), Number.parseInt(userId.slice(8, 16), 16), index);

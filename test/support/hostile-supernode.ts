@@ -110,6 +110,10 @@ export async function startHostileSupernode(
     replicate: () => ({}),
     room: () => ({ nodes: 0 }),
     route: () => ({ delivered: false }),
+    storeProfile: () => ({}),
+    offerProfiles: () => ({ wanted: [] }),
+    searchProfiles: () => ({ profiles: [], more: false, isCut: false }),
+    knownProfiles: () => ({ profiles: [] }),
     ...lies,
   };
   const never = () => {
@@ -141,6 +145,9 @@ export async function startHostileSupernode(
           send: never,
           relayCredentials: never,
           ping: never,
+          publishProfile: never,
+          ownProfile: never,
+          search: never,
           detach: never,
         },
         onFault,
