@@ -73,6 +73,7 @@ export const ERRORS = entries({
   },
   "vault-malformed": { sentence: "The login server returned keys that do not belong to this account.", retry: false },
   "certificate-expired": { sentence: "The certificate has expired. Sign in again.", retry: false },
+  "certificate-revoked": { sentence: "This device was signed out of the account. Sign in again.", retry: false },
   "certificate-forged": { sentence: "A certificate was not issued by this network.", retry: false },
   "clock-skew": {
     sentence: "The clock of this computer is wrong by more than {minutes} minutes. Set it and try again.",

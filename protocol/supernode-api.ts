@@ -5,14 +5,16 @@
 import { z } from "zod";
 import { MAX_ELSEWHERE } from "./busy.ts";
 import { bytesField, bytesUpTo, DeviceId, InboxId, SIGNATURE_BYTES, SupernodeId, UserId } from "./identifiers.ts";
+import { KEY_LOG_HEAD_BYTES } from "./key-log.ts";
 import { MAX_LEASE_BYTES } from "./lease.ts";
 import { LIMITS } from "./limits.ts";
 import { UserPresence } from "./presence.ts";
 import { MAX_REPLICATION_BYTES } from "./replication-message.ts";
+import { MAX_REVOCATION_LIST_BYTES } from "./revocations.ts";
 import { method, Nothing } from "./rpc.ts";
+import { SEARCH_LINK_METHODS, SEARCH_NODE_METHODS } from "./search-api.ts";
 
 /** Both ends use the parser of wire-parser.ts; pinned-tls.ts has the options that connect. */
-import { SEARCH_LINK_METHODS, SEARCH_NODE_METHODS } from "./search-api.ts";
 export const SUPERNODE_SOCKET_PATH = "/v1/attach";
 
 /** STUN and TURN URLs of one supernode: each transport of each of its addresses, with room to spare. */
@@ -83,15 +85,17 @@ export const NODE_METHODS = {
   relayCredentials: method(Nothing, RelayCredentials),
   /** Whether this connection still carries anything, for those who cannot wait for the socket's own pings. */
   ping: method(Nothing, Nothing),
+  ...SEARCH_NODE_METHODS,
   /** A normal exit: the device is gone now, not only when the socket closes. */
   detach: method(Nothing, Nothing),
-  ...SEARCH_NODE_METHODS,
 } as const;
 
 /** Supernode to ordinary node, without an answer. */
 export const NODE_PUSHES = {
   challenge: Challenge,
   presence: UserPresence,
+  /** The newest head of the key log that this supernode knows, after each attaching and whenever there is a newer one. */
+  keyLogHead: z.strictObject({ head: bytesUpTo(KEY_LOG_HEAD_BYTES) }),
   /** Attach elsewhere: this supernode is going away. `elsewhere` had room lately, best first. */
   goAway: z.strictObject({
     withinMs: z.number().int().nonnegative(),
@@ -138,8 +142,14 @@ export const LINK_METHODS = {
     z.strictObject({ add: z.array(InboxId).max(MAX_WATCH_BATCH), remove: z.array(InboxId).max(MAX_WATCH_BATCH) }),
     Nothing,
   ),
+  /** Passes on what the login server says to everybody; either may be empty. */
+  tellNotices: method(
+    z.strictObject({ keyLogHead: bytesUpTo(KEY_LOG_HEAD_BYTES), revocations: bytesUpTo(MAX_REVOCATION_LIST_BYTES) }),
+    Nothing,
+  ),
   /** How many more nodes it would let attach just now: whoever is full or goes away sends its own there. */
   room: method(Nothing, z.strictObject({ nodes: z.number().int().nonnegative() })),
+  ...SEARCH_LINK_METHODS,
   /** Between holders of records when members come and go. What it leads to is told by a message of its own. */
   replicate: method(replication, Nothing),
   /** Passes an envelope to a device that is attached there. */
@@ -149,7 +159,6 @@ export const LINK_METHODS = {
   ),
 } as const;
 
-  ...SEARCH_LINK_METHODS,
 /** Supernode to supernode, without an answer. */
 export const LINK_PUSHES = {
   challenge: Challenge,

@@ -80,11 +80,17 @@ export class Attachments {
   readonly #byInbox = new Map<InboxId, Attachment>();
   readonly #byDevice = new Map<string, Attachment>();
   readonly #listeners: AttachmentListener[] = [];
+  readonly #greeters: ((newcomer: Attachment) => void)[] = [];
   readonly #graces = new Set<NodeJS.Timeout>();
   #isClosing = false;
 
   constructor(parts: AttachmentsParts) {
     this.#parts = parts;
+  }
+
+  /** Told of each device that has just attached, before it has an answer. */
+  onAttached(greeter: (newcomer: Attachment) => void): void {
+    this.#greeters.push(greeter);
   }
 
   onChange(listener: AttachmentListener): void {
@@ -114,6 +120,7 @@ export class Attachments {
     const attachment = new Attachment(inbox, certificate, socket);
     this.#byInbox.set(inbox, attachment);
     this.#byDevice.set(deviceKey(certificate.value), attachment);
+    for (const greeter of this.#greeters) greeter(attachment);
     return attachment;
   }
 

@@ -5,6 +5,7 @@ import { PROTOCOL_VERSION } from "../protocol/limits.ts";
 import { HttpError, LOGIN_HTTP } from "../protocol/login-api.ts";
 import type { EnrolmentClaim } from "../protocol/login-proof.ts";
 import { networkIdOf } from "../protocol/node-crypto.ts";
+import type { Notices } from "./network-notices.ts";
 
 const ANSWER_TIMEOUT_MS = 10_000;
 /** The supernode list of the largest network, in base64. */
@@ -60,6 +61,12 @@ export class LoginServerClient {
   /** The signed supernode list, unchecked. @throws KithError as networkKey */
   async supernodeList(): Promise<Uint8Array> {
     return bytesOf((await this.#ask(LOGIN_HTTP.supernodes)).list);
+  }
+
+  /** What it says to the whole network, unchecked. @throws KithError as networkKey */
+  async notices(): Promise<Notices> {
+    const { keyLogHead, revocations } = await this.#ask(LOGIN_HTTP.notices);
+    return { keyLogHead: bytesOf(keyLogHead), revocations: bytesOf(revocations) };
   }
 
   async #ask<R extends Route>(route: R, body?: z.infer<R["input"]>): Promise<z.infer<R["output"]>> {

@@ -9,6 +9,7 @@ import type { Door } from "./door.ts";
 import type { SessionHandlers } from "./endpoint.ts";
 import type { OPENING_METHODS } from "./link-peer.ts";
 import type { Member, Membership } from "./membership-source.ts";
+import type { NetworkNotices } from "./network-notices.ts";
 import type { SupernodeKeys } from "./supernode-keys.ts";
 
 export interface OpeningParts {
@@ -18,15 +19,20 @@ export interface OpeningParts {
   readonly self: () => Member;
   readonly attachments: Attachments;
   readonly membership: Membership;
+  readonly notices: Pick<NetworkNotices, "isRevoked">;
   readonly door: Door;
 }
 
-/** Errors: `protocol-version`, `signature-invalid`, `supernode-busy`, `not-authenticated`, and as trust.ts. */
+/** Errors: `protocol-version`, `certificate-revoked`, `signature-invalid`, `supernode-busy`, `not-authenticated`, and as trust.ts. */
 export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPENING_METHODS, Connection> {
-  const { anchor, keys, self, attachments, membership, door } = parts;
+  const { anchor, keys, self, attachments, membership, door, notices } = parts;
 
   function claimOf(connection: Connection, nonce: Uint8Array) {
     return connection.takeClaim(nonce, self().value.supernodeId, keys.tlsFingerprint);
+  }
+
+  function requireStanding(serial: number): void {
+    if (notices.isRevoked(serial)) throw new KithError("certificate-revoked");
   }
 
   return {
@@ -36,6 +42,7 @@ export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPE
       attachments.requireRoom(decodeUserCertificate(input.certificate).value);
       const certificate = trustUserCertificate(anchor, Uint8Array.from(input.certificate));
       requireAttachProof(claim, input.proof, certificate.value.signKey);
+      requireStanding(certificate.value.serial);
       const attachment = attachments.attach(connection.socket, certificate);
       connection.becomeNode(attachment);
       door.leave(connection.socket.request.socket);
@@ -47,6 +54,7 @@ export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPE
       const claim = claimOf(connection, input.nonce);
       const supernode = trustSupernodeCertificate(anchor, Uint8Array.from(input.certificate));
       requireAttachProof(claim, input.proof, supernode.value.signKey);
+      requireStanding(supernode.value.serial);
       if (supernode.value.supernodeId === self().value.supernodeId) throw new KithError("supernode-untrusted");
       connection.becomeLink(supernode.value.supernodeId);
       door.leaveAsSupernode(connection.socket.request.socket);

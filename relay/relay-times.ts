@@ -30,6 +30,10 @@ export const RELAY_TIMES = {
   /** The supernode list is polled, quickly after a change, then ever more slowly. */
   listPollMinMs: 1_000,
   listPollMaxMs: 60_000,
+  /** The newest notices of the login server are fetched, and compared with another supernode's. */
+  noticesMs: 60_000,
+  /** Attached nodes hear of a newer head of the key log at most this often. */
+  headPushMs: 10 * 60_000,
   /** Whether the own certificate is due for renewal. */
   renewalCheckMs: 10 * 60_000,
 } as const;

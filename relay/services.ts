@@ -14,7 +14,9 @@ import { LINK_REQUESTS, NODE_REQUESTS, OPENING_METHODS } from "./link-peer.ts";
 import { linkHandlers } from "./link-service.ts";
 import { LookUp } from "./look-up.ts";
 import type { Member, Membership } from "./membership-source.ts";
+import type { NetworkNotices, Notices } from "./network-notices.ts";
 import { nodeHandlers } from "./node-service.ts";
+import { NoticeSpread } from "./notice-spread.ts";
 import { openingHandlers } from "./opening.ts";
 import { Peers } from "./peers.ts";
 import { PresenceBoard } from "./presence-board.ts";
@@ -27,9 +29,9 @@ import type { RelayTimes } from "./relay-times.ts";
 import { Replicator } from "./replicator.ts";
 import type { RequestTally } from "./request-tally.ts";
 import { Rooms } from "./rooms.ts";
+import type { SearchService } from "./search/search-service.ts";
 import { Shard } from "./shard.ts";
 import { SocketServer } from "./socket-server.ts";
-import type { SearchService } from "./search/search-service.ts";
 import type { SupernodeKeys } from "./supernode-keys.ts";
 import { WatchRegistry } from "./watch-registry.ts";
 
@@ -41,12 +43,12 @@ export interface ServicesParts {
   readonly membership: Membership;
   readonly records: RecordStore & ReplicatedStore;
   readonly relay: Pick<CallRelay, "credentialsFor">;
-  readonly tally: RequestTally;
-  readonly times: RelayTimes;
   readonly search: SearchService;
   readonly notices: NetworkNotices;
   /** What the login server says to everybody, from itself. */
   fetchNotices(): Promise<Notices>;
+  readonly tally: RequestTally;
+  readonly times: RelayTimes;
   readonly limits: RelayLimits;
   readonly random: () => number;
   readonly log: Logger;
@@ -69,10 +71,11 @@ export class Services {
   readonly #board: PresenceBoard;
   readonly #leaseWatches: WatchRegistry<UserId>;
   readonly #inboxWatches: WatchRegistry<InboxId>;
+  readonly #notices: NoticeSpread;
   readonly #sweep: NodeJS.Timeout;
 
   constructor(parts: ServicesParts) {
-    const { anchor, keys, membership, records, times, limits, random, log } = parts;
+    const { anchor, keys, membership, records, notices, times, limits, random, log } = parts;
     const now = anchor.now;
     const self = parts.self().value.supernodeId;
     const onFault = (method: string, error: KithError) =>
@@ -87,11 +90,20 @@ export class Services {
       clock: () => performance.now(),
       isFull: () => this.attachments.room === 0,
     });
-    const shard = new Shard({ self, anchor, membership, records, watches: this.#leaseWatches });
+    const shard = new Shard({
+      self,
+      anchor,
+      membership,
+      records,
+      watches: this.#leaseWatches,
+      isRevoked: (serial) => notices.isRevoked(serial),
+    });
     const local = linkHandlers({
       shard,
       attachments: this.attachments,
       inboxWatches: this.#inboxWatches,
+      search: parts.search,
+      notices,
       replicate: (peer, message) => this.replicator.receive(peer, message),
     });
     const identity = { anchor, signSecret: keys.signing.secretKey, self: parts.self };
@@ -102,13 +114,12 @@ export class Services {
       self,
       membership,
       peers: this.#peers,
-      search: parts.search,
-      notices,
       random,
       clock: () => performance.now(),
       maxRoom: limits.maxAttachments,
     });
     this.replicator = new Replicator({ self, anchor, membership, peers: this.#peers, records, random });
+    parts.search.start(this.#peers);
     this.#publisher = new Publisher({ membership, peers: this.#peers, now, random, times });
     this.#inboxes = new InboxSubscriptions(this.#peers, random);
     const seekers = { anchor, membership, peers: this.#peers, inboxes: this.#inboxes, times };
@@ -119,12 +130,12 @@ export class Services {
       self,
       anchor,
       attachments: this.attachments,
-    parts.search.start(this.#peers);
       publisher: this.#publisher,
       board: this.#board,
       lookUp,
       peers: this.#peers,
       relay: parts.relay,
+      search: parts.search,
     });
     const opening = openingHandlers({
       anchor,
@@ -132,10 +143,10 @@ export class Services {
       self: parts.self,
       attachments: this.attachments,
       membership,
+      notices,
       door: this.door,
     });
     this.socketServer = new SocketServer({
-      search: parts.search,
       self: parts.self,
       endpoints: {
         opening: endpoint(OPENING_METHODS, opening, onFault),
@@ -148,6 +159,10 @@ export class Services {
       tally: parts.tally,
       closed: (phase) => this.#socketClosed(phase),
     });
+
+    const { fetchNotices: fetch } = parts;
+    const spread = { self, notices, membership, peers: this.#peers, attachments: this.attachments };
+    this.#notices = new NoticeSpread({ ...spread, fetch, random, times, log });
 
     this.attachments.onChange((attachment, change) => {
       for (const peer of this.#inboxWatches.watchersOf(attachment.inbox)) {
@@ -175,6 +190,7 @@ export class Services {
   /** Whoever is still attached is gone now, and the directory is told before the links close. */
   async close(): Promise<void> {
     clearInterval(this.#sweep);
+    this.#notices.close();
     this.attachments.close();
     await this.#publisher.drain(FAREWELL_MS);
     this.#publisher.close();

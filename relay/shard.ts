@@ -21,6 +21,7 @@ export interface ShardParts {
   readonly membership: Membership;
   readonly records: RecordStore;
   readonly watches: WatchRegistry<UserId>;
+  isRevoked(serial: number): boolean;
 }
 
 export class Shard {
@@ -32,13 +33,15 @@ export class Shard {
 
   /**
    * @param certificate of the device that signed the lease: only members of the network have a place in its directory.
-   * @throws KithError `lease-stale`, `lease-refused`, `not-a-holder`, and as trustLease and trustUserCertificate
+   * @throws KithError `certificate-revoked`, `lease-stale`, `lease-refused`, `not-a-holder`, and as trustLease and trustUserCertificate
    */
   store(leaseBytes: Uint8Array, certificate: Uint8Array): void {
-    const { anchor, records } = this.#parts;
+    const { anchor, records, isRevoked } = this.#parts;
     const now = anchor.now();
     const lease = trustLease(anchor.networkId, now, leaseBytes);
-    requireOwner(lease.value, trustUserCertificate(anchor, certificate).value);
+    const owner = trustUserCertificate(anchor, certificate).value;
+    if (isRevoked(owner.serial)) throw new KithError("certificate-revoked");
+    requireOwner(lease.value, owner);
     this.#requirePlace(lease.value.userId);
     const result = records.put(lease, now);
     if (result === "stale") throw new KithError("lease-stale");

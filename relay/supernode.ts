@@ -14,14 +14,15 @@ import { admitted, outsideTheDoor } from "./guarded.ts";
 import { ListedMembership } from "./listed-membership.ts";
 import { Listener } from "./listener.ts";
 import { LoginServerClient } from "./login-server-client.ts";
+import { NetworkNotices } from "./network-notices.ts";
 import { pinNetworkKey } from "./network-pin.ts";
 import { DurableRecords } from "./records/durable-records.ts";
 import { RELAY_LIMITS, type RelayLimits } from "./relay-limits.ts";
 import { RELAY_TIMES, type RelayTimes } from "./relay-times.ts";
 import { RequestTally } from "./request-tally.ts";
-import { Services } from "./services.ts";
 import type { SearchLimits, SearchTimes } from "./search/search-limits.ts";
 import { SearchService } from "./search/search-service.ts";
+import { Services } from "./services.ts";
 import type { FigureSection, SupernodePhase } from "./status/figures.ts";
 import { type StatusAddress, startStatusServer } from "./status/status-server.ts";
 import { supernodeFigures } from "./status/supernode-figures.ts";
@@ -48,9 +49,9 @@ export interface SupernodeOptions {
   readonly random?: () => number;
   readonly times?: Partial<RelayTimes>;
   readonly limits?: Partial<RelayLimits>;
-}
   /** Bounds and times of search. */
   readonly search?: { readonly limits?: Partial<SearchLimits>; readonly times?: Partial<SearchTimes> };
+}
 
 export interface Supernode {
   readonly supernodeId: SupernodeId;
@@ -121,7 +122,6 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   const records = await openRecords(folder, anchor, log);
   undo.push(() => records.close());
   const tally = new RequestTally();
-  const services = new Services({
   const search = new SearchService({
     self: self.value.supernodeId,
     anchor,
@@ -133,16 +133,17 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     log,
   });
   undo.push(() => search.close());
+  const services = new Services({
     anchor,
     keys,
     self: () => self,
     membership,
     records,
     relay,
-    tally,
     search,
     notices: new NetworkNotices({ anchor, folder, log }),
     fetchNotices: () => loginServer.notices(),
+    tally,
     times,
     limits,
     random,
@@ -180,8 +181,8 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
       connectionsRefused: listener.refused,
       tally,
     }),
-    ...relay.figures,
     search.section,
+    ...relay.figures,
   ];
   let phase: SupernodePhase = "ready";
   const startedAt = now();
@@ -194,8 +195,8 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   let closed: Promise<void> | undefined;
   const closeAll = async () => {
     clearInterval(renewal);
-    await services.close();
     await search.close();
+    await services.close();
     membership.close();
     await relay.close();
     await listener.close();

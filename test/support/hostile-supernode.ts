@@ -108,6 +108,7 @@ export async function startHostileSupernode(
     watchLeases: () => ({}),
     watchInboxes: () => ({}),
     replicate: () => ({}),
+    tellNotices: () => ({}),
     room: () => ({ nodes: 0 }),
     route: () => ({ delivered: false }),
     storeProfile: () => ({}),

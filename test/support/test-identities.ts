@@ -10,6 +10,7 @@ import {
   type UserCertificate,
 } from "../../protocol/certificate.ts";
 import { DeviceId, Handle, type NetworkId, type UserId } from "../../protocol/identifiers.ts";
+import { encodeKeyLogHead, type KeyLogHead } from "../../protocol/key-log.ts";
 import { TIMES } from "../../protocol/limits.ts";
 import {
   networkIdOf,
@@ -18,6 +19,7 @@ import {
   signingKeyPair,
   userIdOf,
 } from "../../protocol/node-crypto.ts";
+import { encodeRevocationList, type RevocationList } from "../../protocol/revocations.ts";
 import { signBody, statement } from "../../protocol/signed.ts";
 import { encodeSupernodeList, type SupernodeListDraft } from "../../protocol/supernode-list.ts";
 
@@ -89,6 +91,16 @@ export class TestAuthority {
   supernodeList(list: Omit<SupernodeListDraft, "networkId">): Uint8Array {
     const body = encodeSupernodeList({ ...list, networkId: this.networkId });
     return signBody(nodeSignatures, "supernodeList", body, this.#keys.secretKey);
+  }
+
+  keyLogHead(head: Omit<KeyLogHead, "networkId">): Uint8Array {
+    const body = encodeKeyLogHead({ ...head, networkId: this.networkId });
+    return signBody(nodeSignatures, "keyLogHead", body, this.#keys.secretKey);
+  }
+
+  revocationList(list: Omit<RevocationList, "networkId">): Uint8Array {
+    const body = encodeRevocationList({ ...list, networkId: this.networkId });
+    return signBody(nodeSignatures, "revocationList", body, this.#keys.secretKey);
   }
 
   supernodeCertificate(certificate: SupernodeCertificate): Uint8Array {

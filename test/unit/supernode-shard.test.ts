@@ -16,6 +16,7 @@ import { TestAuthority, type TestDevice } from "../support/test-identities.ts";
 
 const NOW = Date.UTC(2026, 10, 1);
 const HOME = supernodeNumber(1);
+const REVOKED_SERIAL = 77;
 const MEMBERS = Array.from({ length: 60 }, (_, index) => supernodeNumber(index + 1));
 
 describe("a shard of the directory", () => {
@@ -37,7 +38,8 @@ describe("a shard of the directory", () => {
       onChange: () => () => {},
       close: () => {},
     };
-    return new Shard({ self, anchor, membership, records, watches: new WatchRegistry(100) });
+    const isRevoked = (serial: number) => serial === REVOKED_SERIAL;
+    return new Shard({ self, anchor, membership, records, watches: new WatchRegistry(100), isRevoked });
   };
   const leaseOf = (device: TestDevice, sequence = 1, validityMs: number = TIMES.leaseValidityMs) =>
     signBody(
@@ -69,6 +71,14 @@ describe("a shard of the directory", () => {
     const peer: LinkPeer = { supernodeId: supernodeNumber(99), push: (push) => pushes.push(push) };
     return { peer, pushes };
   };
+
+  it("takes no record of a device whose certificate was taken back", () => {
+    const [self] = holdersOf(authority.device().userId, MEMBERS, 1) as [SupernodeId];
+    const device = authority.device({ serial: REVOKED_SERIAL });
+    expect(() => shardOf(self).store(leaseOf(device), device.certificate)).toThrow(
+      expect.objectContaining({ code: "certificate-revoked" }),
+    );
+  });
 
   it("takes records that are its own to hold, or nearly, and no others", () => {
     const device = authority.device();
