@@ -19,7 +19,8 @@ const SEALED_HEAD_BYTES = 2 + SUPERNODE_ID_BYTES + 6;
 /** What a sealed packet has room for. */
 export const MAX_GOSSIP_MESSAGE_BYTES = MAX_GOSSIP_PACKET_BYTES - SEALED_HEAD_BYTES - GOSSIP_TAG_BYTES;
 
-const FIRST_BYTE = 0xf1;
+/** By which whoever shares a port tells the gossip's packets. */
+export const GOSSIP_FIRST_BYTE = 0xf1;
 const HELLO = 0;
 const SEALED = 1;
 /** Every hello that asks for an answer is this long, so that no answer is longer than what it answers. */
@@ -49,12 +50,12 @@ export type GossipPacket =
     };
 
 export function isGossipPacket(datagram: Uint8Array): boolean {
-  return datagram[0] === FIRST_BYTE;
+  return datagram[0] === GOSSIP_FIRST_BYTE;
 }
 
 export function encodeHello(hello: Hello): Uint8Array {
   const packet = new ByteWriter()
-    .u8(FIRST_BYTE)
+    .u8(GOSSIP_FIRST_BYTE)
     .u8(HELLO)
     .u8((hello.isAnswer ? 1 : 0) | (hello.isMember ? 2 : 0))
     .bytes16(hello.certificate.bytes)
@@ -67,7 +68,7 @@ export function encodeHello(hello: Hello): Uint8Array {
 export function encodeSealed(sender: SupernodeId, sequence: number, message: Uint8Array): Uint8Array {
   const sequenceHigh = Math.floor(sequence / 2 ** 32);
   return new ByteWriter()
-    .u8(FIRST_BYTE)
+    .u8(GOSSIP_FIRST_BYTE)
     .u8(SEALED)
     .fixed(fromHex(sender), SUPERNODE_ID_BYTES)
     .u16(sequenceHigh)
@@ -82,7 +83,7 @@ export function decodeGossipPacket(datagram: Uint8Array): GossipPacket {
     throw new KithError("too-large", { what: "gossip", limit: `${MAX_GOSSIP_PACKET_BYTES} bytes` });
   }
   const reader = new ByteReader(datagram, "gossip");
-  if (reader.u8() !== FIRST_BYTE) throw reader.refuse("no gossip");
+  if (reader.u8() !== GOSSIP_FIRST_BYTE) throw reader.refuse("no gossip");
   const kind = reader.u8();
   if (kind === HELLO) return { kind: "hello", hello: readHello(reader, datagram.length) };
   if (kind !== SEALED) throw reader.refuse("a kind of packet that is not known here");

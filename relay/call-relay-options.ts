@@ -5,7 +5,7 @@ import { KithError } from "../protocol/errors.ts";
 import type { QuotaLimits } from "./turn/relay-quota.ts";
 
 export interface CallRelayOptions {
-  /** 0 takes the number of the TCP port, or any if that one is taken. */
+  /** 0 takes the number of the TCP port. */
   readonly udpPort: number;
   /** As peers see this machine, one per family at most; none: found from the advertised host. */
   readonly externalAddresses: readonly string[];

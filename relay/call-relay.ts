@@ -17,7 +17,9 @@ import {
 } from "./call-relay-options.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { type StreamProtocol, stunProtocol } from "./first-byte.ts";
+import type { DatagramPort } from "./membership/datagram-port.ts";
 import { RelayVolumes } from "./relay-volumes.ts";
+import { SharedUdpPort } from "./shared-udp-port.ts";
 import { callRelayFigures } from "./status/call-relay-figures.ts";
 import type { FigureSection } from "./status/figures.ts";
 import { issueTurnCredential } from "./turn/turn-credential.ts";
@@ -29,6 +31,8 @@ export interface CallRelay {
   credentialsFor(userId: UserId): RelayCredentials;
   /** TURN over TCP, to be put on the shared port as it is and inside TLS; none where another server relays. */
   readonly protocols: readonly StreamProtocol[];
+  /** A share in the UDP port for the gossip; null where calls are relayed on another number or not at all. */
+  readonly gossipPort: DatagramPort | null;
   /** Null where no TURN server of our own runs. */
   stats(): TurnStats | null;
   /** What it shows the operator. */
@@ -69,7 +73,7 @@ export async function openCallRelay(choice: RelayingChoice, parts: CallRelayPart
 const NO_RELAY = withoutServer(() => ({ urls: [], username: "", credential: "", expiresAt: 0 }));
 
 function withoutServer(credentialsFor: CallRelay["credentialsFor"]): CallRelay {
-  return { credentialsFor, protocols: [], stats: () => null, figures: [], close: async () => {} };
+  return { credentialsFor, protocols: [], gossipPort: null, stats: () => null, figures: [], close: async () => {} };
 }
 
 function issuer(urls: readonly string[], secret: string, now: () => number): CallRelay["credentialsFor"] {
@@ -83,36 +87,22 @@ async function ownRelay(options: CallRelayOptions, parts: CallRelayParts): Promi
   const { listen, host, tcpPort, now } = parts;
   const addresses = await relayAddresses(listen, host, options.externalAddresses);
   const secret = openSecret(parts.folder);
-  const server = await startOnUdpPort(options, addresses, secret, parts);
-  const udpPort = server.addresses[0]?.port ?? tcpPort;
+  // The number of the TCP port, so that the operator opens one number.
+  const udpPort = options.udpPort === 0 ? tcpPort : options.udpPort;
+  const gossipPort = udpPort === tcpPort ? new SharedUdpPort(udpPort) : null;
+  const server = await startOwnServer(udpPort, options, addresses, secret, gossipPort, parts);
+  gossipPort?.sendThrough(server);
   const udp = authority({ host, port: udpPort });
   const tcp = authority({ host, port: tcpPort });
   const urls = [`stun:${udp}`, `turn:${udp}?transport=udp`, `turn:${tcp}?transport=tcp`];
   return {
     credentialsFor: issuer(urls, secret, now),
     protocols: [stunProtocol((socket) => server.handleTcp(socket))],
+    gossipPort,
     stats: () => server.stats(),
     figures: [callRelayFigures(() => server.stats(), { ...DEFAULT_QUOTAS.total, ...options.total })],
     close: () => server.close(),
   };
-}
-
-/** The number of the TCP port, so that the operator opens one number; another one only if nobody asked for one. */
-async function startOnUdpPort(
-  options: CallRelayOptions,
-  addresses: RelayAddresses,
-  secret: string,
-  parts: CallRelayParts,
-): Promise<TurnServer> {
-  const start = (port: number) => startOwnServer(port, options, addresses, secret, parts);
-  if (options.udpPort !== 0) return start(options.udpPort);
-  try {
-    return await start(parts.tcpPort);
-  } catch (error) {
-    if (!(error instanceof KithError) || error.code !== "port-in-use") throw error;
-    parts.log.warn({ port: parts.tcpPort }, "the UDP port of the same number is taken: relaying on another one");
-    return start(0);
-  }
 }
 
 function startOwnServer(
@@ -120,6 +110,7 @@ function startOwnServer(
   { allowedPeers, ports, total, perUser }: CallRelayOptions,
   { listen, ipv4, ipv6 }: RelayAddresses,
   secret: string,
+  gossipPort: SharedUdpPort | null,
   { folder, tcpPort, now, log }: CallRelayParts,
 ): Promise<TurnServer> {
   return startTurnServer({
@@ -135,6 +126,7 @@ function startOwnServer(
     },
     allowedPeers,
     servicePorts: [tcpPort],
+    neighbour: gossipPort ?? undefined,
     ledger: new RelayVolumes(folder, log),
     clock: { wallMs: now, monotonicMs: () => performance.now() },
     random: randomBytes,

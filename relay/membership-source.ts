@@ -12,7 +12,16 @@ export type MembershipChange =
   | { readonly kind: "renewed"; readonly member: Member }
   | { readonly kind: "left"; readonly supernodeId: SupernodeId };
 
+/** Where this supernode stands: only a member takes part. */
+export type Stage =
+  | { readonly kind: "joining" }
+  | { readonly kind: "member" }
+  /** A member has tried to reach it from outside and could not; it keeps trying. */
+  | { readonly kind: "unreachable"; readonly by: "udp" | "tcp" }
+  | { readonly kind: "left" };
+
 export interface Membership {
+  readonly stage: Stage;
   /** All members, this supernode included, as placement sees them. */
   members(): ReadonlyMap<SupernodeId, Member>;
   /** A certified supernode has shown itself; it may not be a member yet. */

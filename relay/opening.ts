@@ -12,6 +12,9 @@ import type { Member, Membership } from "./membership-source.ts";
 import type { NetworkNotices } from "./network-notices.ts";
 import type { SupernodeKeys } from "./supernode-keys.ts";
 
+/** A newcomer is let in, or tried again, in about this time. */
+const OUTSIDER_RETRY_S = 15;
+
 export interface OpeningParts {
   readonly anchor: TrustAnchor;
   readonly keys: SupernodeKeys;
@@ -38,6 +41,8 @@ export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPE
   return {
     attach(connection, input) {
       requireProtocolVersion(input.protocolVersion, "The supernode");
+      // Nobody would be found here: whoever comes is better off elsewhere.
+      if (membership.stage.kind !== "member") throw new KithError("supernode-busy", { seconds: OUTSIDER_RETRY_S });
       const claim = claimOf(connection, input.nonce);
       attachments.requireRoom(decodeUserCertificate(input.certificate).value);
       const certificate = trustUserCertificate(anchor, Uint8Array.from(input.certificate));

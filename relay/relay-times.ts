@@ -27,9 +27,12 @@ export const RELAY_TIMES = {
   ...STANDING_TIMES,
   /** Sweep over expired records and lapsed presences. */
   sweepMs: 60_000,
-  /** The supernode list is polled, quickly after a change, then ever more slowly. */
-  listPollMinMs: 1_000,
-  listPollMaxMs: 60_000,
+  /** The login server's list is asked for new supernodes as long as none was met. */
+  listPollMs: 60_000,
+  /** A start waits this long to be let in by the others. */
+  decisionMs: 6_000,
+  /** To reach a newcomer by TCP, TLS included. */
+  tcpReachMs: 2_000,
   /** The newest notices of the login server are fetched, and compared with another supernode's. */
   noticesMs: 60_000,
   /** Attached nodes hear of a newer head of the key log at most this often. */

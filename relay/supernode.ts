@@ -1,21 +1,21 @@
 /** A supernode from start to end: its identity, its certificate, its place in the network, then its services. */
 import { randomBytes } from "node:crypto";
 import { type Logger, pino } from "pino";
-import { KithError } from "../protocol/errors.ts";
 import type { SupernodeId } from "../protocol/identifiers.ts";
 import { type TrustAnchor, trustAnchor } from "../protocol/trust.ts";
 import { KITH_VERSION } from "../protocol/version.ts";
-import { openCallRelay } from "./call-relay.ts";
 import { DEFAULT_CALL_RELAY, type RelayingChoice } from "./call-relay-options.ts";
 import { DataFolder } from "./data-folder.ts";
 import { type EnrolmentParts, enrol, isDueForRenewal, keptCertificate, renew } from "./enrolment.ts";
 import { tlsProtocol } from "./first-byte.ts";
 import { admitted, outsideTheDoor } from "./guarded.ts";
-import { ListedMembership } from "./listed-membership.ts";
-import { Listener } from "./listener.ts";
 import { LoginServerClient } from "./login-server-client.ts";
+import type { GossipTimes } from "./membership/gossip-times.ts";
+import type { Stage } from "./membership-source.ts";
 import { NetworkNotices } from "./network-notices.ts";
 import { pinNetworkKey } from "./network-pin.ts";
+import { joinOthers } from "./own-membership.ts";
+import { openPublicPorts } from "./public-ports.ts";
 import { DurableRecords } from "./records/durable-records.ts";
 import { RELAY_LIMITS, type RelayLimits } from "./relay-limits.ts";
 import { RELAY_TIMES, type RelayTimes } from "./relay-times.ts";
@@ -49,6 +49,7 @@ export interface SupernodeOptions {
   readonly random?: () => number;
   readonly times?: Partial<RelayTimes>;
   readonly limits?: Partial<RelayLimits>;
+  readonly gossipTimes?: Partial<GossipTimes>;
   /** Bounds and times of search. */
   readonly search?: { readonly limits?: Partial<SearchLimits>; readonly times?: Partial<SearchTimes> };
 }
@@ -63,6 +64,10 @@ export interface Supernode {
   attachedNodes(): number;
   /** The supernodes that it counts as members, itself included. */
   members(): SupernodeId[];
+  /** Whether it takes part, or why not. */
+  stage(): Stage;
+  /** Told when that has changed. Returns how to stop being told. */
+  onStage(listener: (stage: Stage) => void): () => void;
   /** What the TURN server counts; null where none runs. */
   relayed(): TurnStats | null;
   /** Tells the attached nodes to go elsewhere, waits until they have, at most this long, then closes. */
@@ -71,8 +76,8 @@ export interface Supernode {
 }
 
 /**
- * Starts a supernode. When this returns it is certified and takes nodes; the login server
- * is not needed again until the certificate is due for renewal.
+ * Starts a supernode. When this returns it is certified and, unless `stage` says otherwise, a
+ * member that takes nodes; the login server is not needed again until the certificate is due for renewal.
  * @throws KithError `data-folder-unwritable`, `data-in-use`, `data-corrupt`, `data-newer`, `port-in-use`,
  *   `option-invalid`, `network-changed`, `enrolment-refused`, `login-server-…`, `protocol-version`
  */
@@ -105,23 +110,23 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   const anchor = trustAnchor(await pinNetworkKey(folder, loginServer), now);
   const enrolment: EnrolmentParts = { folder, loginServer, token, keys, anchor };
 
-  const listener = await listen(options, times, keptCertificate(enrolment)?.value.port ?? 0);
-  undo.push(() => listener.close());
-  const relay = await openCallRelay(relaying, {
-    folder,
-    listen: options.listen,
-    host,
-    tcpPort: listener.port,
-    now,
-    log,
+  const { listen } = options;
+  const lastPort = keptCertificate(enrolment)?.value.port ?? 0;
+  const firstByteTimeoutMs = times.attachTimeoutMs;
+  const ports = await openPublicPorts(options.port, lastPort, {
+    ...{ folder, listen, host, relaying, firstByteTimeoutMs, now, log },
   });
-  undo.push(() => relay.close());
+  undo.push(() => ports.close());
+  const { listener, relay } = ports;
   let self = await enrol(enrolment, host, listener.port);
-  const membership = await ListedMembership.open({ folder, loginServer, anchor, random, times, log }, self);
-  undo.push(() => membership.close());
   const records = await openRecords(folder, anchor, log);
   undo.push(() => records.close());
   const tally = new RequestTally();
+  const membership = await joinOthers({
+    ...{ folder, loginServer, anchor, keys, self, listen, port: ports.gossip, random, times, log },
+    gossipTimes: options.gossipTimes ?? {},
+  });
+  undo.push(() => membership.close());
   const search = new SearchService({
     self: self.value.supernodeId,
     anchor,
@@ -155,6 +160,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   const inTls = [services.socketServer.protocol, ...relayProtocols];
   const tls = tlsProtocol(keys, inTls, times.attachTimeoutMs, listener.countRefused);
   listener.serve([admitted(tls, door, listener.countRefused), ...relayProtocols], door);
+  await membership.decided(times.decisionMs);
 
   const renewal = setInterval(() => {
     if (!isDueForRenewal(self, now())) return;
@@ -198,8 +204,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     await search.close();
     await services.close();
     membership.close();
-    await relay.close();
-    await listener.close();
+    await ports.close();
     records.close();
     folder.close();
     await status?.close();
@@ -217,6 +222,8 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     attachedNodes: () => services.attachments.size,
     relayed: () => relay.stats(),
     members: () => [...membership.members().keys()],
+    stage: () => membership.stage,
+    onStage: (listener) => membership.onStage(listener),
     async drain(withinMs) {
       phase = "draining";
       await services.drain(withinMs);
@@ -236,17 +243,4 @@ async function openRecords(folder: DataFolder, { networkId, now }: TrustAnchor, 
   });
   for (const damage of records.damages) log.warn({ damage }, "records were damaged: what is lost, others have");
   return records;
-}
-
-/** The port of the last time if any will do: clients that remember this supernode then find it again. */
-async function listen(options: SupernodeOptions, times: RelayTimes, lastPort: number): Promise<Listener> {
-  const open = (port: number) =>
-    Listener.open({ listen: options.listen, port, firstByteTimeoutMs: times.attachTimeoutMs });
-  if (options.port !== 0 || lastPort === 0) return open(options.port);
-  try {
-    return await open(lastPort);
-  } catch (error) {
-    if (error instanceof KithError && error.code === "port-in-use") return open(0);
-    throw error;
-  }
 }

@@ -1,8 +1,8 @@
 /** The UDP port that the gossip runs over: one of its own, or a share in another's (the first byte tells whose a packet is). */
 import { createSocket, type Socket } from "node:dgram";
-import { lookup } from "node:dns";
 import { isIP } from "node:net";
 import { KithError } from "../../protocol/errors.ts";
+import { HostNames } from "./host-names.ts";
 
 export interface DatagramPort {
   readonly port: number;
@@ -10,14 +10,6 @@ export interface DatagramPort {
   send(datagram: Uint8Array, host: string, port: number): void;
   onDatagram(listener: (datagram: Uint8Array) => void): void;
   close(): void;
-}
-
-/** Names are looked up again after this: a supernode may move. */
-const NAME_LIFE_MS = 5 * 60_000;
-
-interface ResolvedName {
-  readonly address: string | null;
-  readonly at: number;
 }
 
 /** @throws KithError `port-in-use`, `option-invalid` */
@@ -49,7 +41,7 @@ function bound(socket: Socket, listen: string, port: number): Promise<void> {
 class UdpPort implements DatagramPort {
   readonly #socket: Socket;
   readonly #family: 4 | 6;
-  readonly #names = new Map<string, ResolvedName>();
+  readonly #names = new HostNames();
   #isClosed = false;
 
   constructor(socket: Socket, type: "udp4" | "udp6") {
@@ -65,7 +57,7 @@ class UdpPort implements DatagramPort {
 
   send(datagram: Uint8Array, host: string, port: number): void {
     if (this.#isClosed) return;
-    const address = isIP(host) ? host : this.#resolved(host);
+    const address = this.#names.addressOf(host);
     const reachable = address && this.#mapped(address);
     if (reachable) this.#socket.send(datagram, port, reachable, () => undefined);
   }
@@ -85,18 +77,5 @@ class UdpPort implements DatagramPort {
     const family = isIP(address);
     if (family === this.#family) return address;
     return family === 4 ? `::ffff:${address}` : null;
-  }
-
-  /** The first packets to a name are lost while it is looked up. */
-  #resolved(host: string): string | null {
-    const known = this.#names.get(host);
-    const isFresh = known !== undefined && performance.now() - known.at < NAME_LIFE_MS;
-    if (!isFresh) {
-      this.#names.set(host, { address: known?.address ?? null, at: performance.now() });
-      lookup(host, (error, address) => {
-        if (!error) this.#names.set(host, { address, at: performance.now() });
-      });
-    }
-    return known?.address ?? null;
   }
 }

@@ -2,7 +2,7 @@
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import type { GossipMessage } from "../../protocol/gossip-message.ts";
 import { type Domain, type SignatureScheme, type Signed, statement } from "../../protocol/signed.ts";
-import type { MembershipChange } from "../membership-source.ts";
+import type { MembershipChange, Stage } from "../membership-source.ts";
 import type { Agenda } from "./agenda.ts";
 import type { BroadcastQueue } from "./broadcast-queue.ts";
 import type { CertificateDirectory } from "./certificate-directory.ts";
@@ -12,14 +12,6 @@ import type { Identity } from "./identity.ts";
 import type { LocalHealth } from "./local-health.ts";
 import type { MemberTable } from "./member-table.ts";
 import type { Peer } from "./peer.ts";
-
-/** Where this supernode stands: only a member takes part. */
-export type Stage =
-  | { readonly kind: "joining" }
-  | { readonly kind: "member" }
-  /** A member has tried to reach it from outside and could not; it keeps trying. */
-  | { readonly kind: "unreachable"; readonly by: "udp" | "tcp" }
-  | { readonly kind: "left" };
 
 /**
  * The port to send from: our own, or another one, which a firewall that only lets answers in has

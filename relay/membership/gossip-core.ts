@@ -9,19 +9,12 @@ import { type GossipMessage, MAX_ITEMS_BYTES } from "../../protocol/gossip-messa
 import type { Hello } from "../../protocol/gossip-packet.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Signed } from "../../protocol/signed.ts";
+import type { Stage } from "../membership-source.ts";
 import { Agenda } from "./agenda.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
 import { CertificateDirectory, type TrustCertificate } from "./certificate-directory.ts";
-import {
-  type GossipContext,
-  type GossipEffect,
-  greet,
-  jittered,
-  memberCount,
-  type Stage,
-  send,
-} from "./gossip-context.ts";
+import { type GossipContext, type GossipEffect, greet, jittered, memberCount, send } from "./gossip-context.ts";
 import { GossipMetrics, type GossipRefusal } from "./gossip-metrics.ts";
 import { GOSSIP_LIMITS, type GossipTimes } from "./gossip-times.ts";
 import { Greetings } from "./greetings.ts";
@@ -126,6 +119,7 @@ export class GossipCore {
     this.#greetings = new Greetings(context, this.#roster, {
       onHello: (hello, peer) => {
         this.#joining.onHello(hello);
+        this.#newcomers.onHello(peer);
         if (peer.status === "dead") this.#reconnector.remind(peer);
         this.#newcomers.consider(peer);
       },

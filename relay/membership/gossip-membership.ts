@@ -11,9 +11,10 @@ import type { SupernodeId } from "../../protocol/identifiers.ts";
 import { nodeSignatures } from "../../protocol/node-crypto.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import { type TrustAnchor, trustSupernodeCertificate } from "../../protocol/trust.ts";
-import type { Member, Membership, MembershipChange } from "../membership-source.ts";
+import type { Member, Membership, MembershipChange, Stage } from "../membership-source.ts";
+import { SteadyClock } from "../steady-clock.ts";
 import type { DatagramPort } from "./datagram-port.ts";
-import type { Door, GossipEffect, Stage } from "./gossip-context.ts";
+import type { Door, GossipEffect } from "./gossip-context.ts";
 import { GossipCore, type GossipEvent } from "./gossip-core.ts";
 import type { GossipMetrics } from "./gossip-metrics.ts";
 import { GOSSIP_TIMES, type GossipTimes } from "./gossip-times.ts";
@@ -49,15 +50,16 @@ export class GossipMembership implements Membership {
   readonly #core: GossipCore;
   readonly #seal: PacketSeal;
   readonly #listeners = new Set<(change: MembershipChange) => void>();
+  readonly #stageListeners = new Set<(stage: Stage) => void>();
   readonly #members = new Map<SupernodeId, Member>();
-  readonly #startedAt: { readonly wall: number; readonly monotonic: number };
+  readonly #clock: SteadyClock;
   readonly #saving: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   constructor(parts: GossipMembershipParts) {
     this.#parts = parts;
-    this.#startedAt = { wall: parts.anchor.now(), monotonic: performance.now() };
+    this.#clock = new SteadyClock(parts.anchor.now);
     const keys = newGossipKeyPair();
     this.#seal = new PacketSeal(parts.self.value.supernodeId, keys);
     this.#core = new GossipCore(
@@ -71,7 +73,7 @@ export class GossipMembership implements Membership {
         random: parts.random,
         times: { ...GOSSIP_TIMES, ...parts.times },
       },
-      this.#now(),
+      this.#clock.now(),
     );
     this.#members.set(this.#core.id, parts.self);
     parts.port.onDatagram((datagram) => this.#receive(datagram));
@@ -114,6 +116,26 @@ export class GossipMembership implements Membership {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Told after `stage` has changed. Returns how to stop being told. */
+  onStage(listener: (stage: Stage) => void): () => void {
+    this.#stageListeners.add(listener);
+    return () => this.#stageListeners.delete(listener);
+  }
+
+  /** Waits until it is decided whether this supernode takes part, but no longer than this. */
+  async decided(withinMs: number): Promise<void> {
+    if (this.stage.kind !== "joining") return;
+    await new Promise<void>((resolve) => {
+      const settle = () => {
+        clearTimeout(timer);
+        stop();
+        resolve();
+      };
+      const timer = setTimeout(settle, withinMs);
+      const stop = this.onStage(settle);
+    });
+  }
+
   /** Says goodbye, so that nobody has to find out. */
   close(): void {
     if (this.#isClosed) return;
@@ -123,22 +145,18 @@ export class GossipMembership implements Membership {
     clearTimeout(this.#timer);
     clearInterval(this.#saving);
     this.#listeners.clear();
+    this.#stageListeners.clear();
     setTimeout(() => {
       this.#parts.port.close();
       this.#parts.otherPort.close();
     }, GOODBYE_MS).unref();
   }
 
-  /** Follows the wall clock at the start, then never goes back, whatever is done to the clock. */
-  #now(): number {
-    return this.#startedAt.wall + (performance.now() - this.#startedAt.monotonic);
-  }
-
   #handle(event: GossipEvent): void {
     if (this.#isClosed) return;
-    for (const effect of this.#core.handle(event, this.#now())) this.#carryOut(effect);
+    for (const effect of this.#core.handle(event, this.#clock.now())) this.#carryOut(effect);
     clearTimeout(this.#timer);
-    const waitMs = this.#core.nextWakeAt() - this.#now();
+    const waitMs = this.#core.nextWakeAt() - this.#clock.now();
     if (Number.isFinite(waitMs)) {
       this.#timer = setTimeout(() => this.#handle({ type: "wake" }), Math.max(0, waitMs)).unref();
     }
@@ -161,7 +179,7 @@ export class GossipMembership implements Membership {
         this.#tell(effect.change);
         break;
       case "stage":
-        this.#parts.log.info({ stage: effect.stage }, "the membership has changed its stage");
+        this.#entered(effect.stage);
         break;
       default:
         effect satisfies never;
@@ -210,16 +228,23 @@ export class GossipMembership implements Membership {
     }
   }
 
+  #entered(stage: Stage): void {
+    const { log } = this.#parts;
+    if (stage.kind === "unreachable") {
+      log.warn({ by: stage.by }, "no member can reach this supernode from outside: is the port open in the firewall?");
+    } else log.info({ stage: stage.kind }, "the membership has entered a stage");
+    for (const listener of this.#stageListeners) listener(stage);
+  }
+
   #tell(change: MembershipChange): void {
     for (const listener of this.#listeners) listener(change);
   }
 
   #save(): void {
-    const members = this.#core.known();
     // A network of one is nothing to remember, and may be one that we were cut off from.
-    if (members.length < 2) return;
+    if (this.#core.members.length === 0) return;
     try {
-      this.#parts.memory.write(encodeMembers(members));
+      this.#parts.memory.write(encodeMembers(this.#core.known()));
     } catch (error) {
       this.#parts.log.warn({ err: error }, "the members could not be written down");
     }

@@ -7,9 +7,12 @@ import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import type { Hello } from "../../protocol/gossip-packet.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Signed } from "../../protocol/signed.ts";
-import { type GossipContext, greet, jittered, type Stage } from "./gossip-context.ts";
+import type { Stage } from "../membership-source.ts";
+import { type GossipContext, greet, jittered } from "./gossip-context.ts";
 
 const HELLOS_PER_ROUND = 2;
+/** The first rounds follow each other this much faster: those who start together may just not be up yet. */
+const FIRST_ROUND_SHARE = 1 / 8;
 
 export class Joining {
   readonly #context: GossipContext;
@@ -19,6 +22,7 @@ export class Joining {
   /** Others who are joining as well, and when they last answered. */
   readonly #companions = new Map<SupernodeId, number>();
   #startedAt = 0;
+  #rounds = 0;
 
   /** @param onMember is told once this supernode takes part */
   constructor(context: GossipContext, onMember: () => void) {
@@ -35,6 +39,7 @@ export class Joining {
     if (this.#isIn) return;
     if (hello.isMember) this.#memberAt = this.#context.now;
     else this.#companions.set(hello.certificate.value.supernodeId, this.#context.now);
+    if (this.#isToBegin()) this.#enter({ kind: "member" });
   }
 
   /** Somebody has reached us and vouches for us. */
@@ -55,7 +60,7 @@ export class Joining {
     if (this.#isIn) return;
     const { agenda, now, times, stage } = this.#context;
     const seeds = this.#seeds();
-    if (seeds.length === 0 || this.#isToBegin()) {
+    if (this.#isToBegin()) {
       this.#enter({ kind: "member" });
       return;
     }
@@ -63,16 +68,22 @@ export class Joining {
       const [seed] = seeds.splice(Math.floor(this.#context.random() * seeds.length), 1);
       if (seed) greet(this.#context, seed, "hello");
     }
-    const waitMs = stage.kind === "unreachable" ? times.vouchRetryMs : times.helloMs;
+    const helloMs = times.helloMs * Math.min(1, FIRST_ROUND_SHARE * 2 ** this.#rounds++);
+    const waitMs = stage.kind === "unreachable" ? times.vouchRetryMs : helloMs;
     agenda.schedule(now + jittered(this.#context, waitMs), () => this.#round());
   }
 
-  /** Nobody who takes part has answered for long enough, and of those who have met, nobody has a lower ID. */
+  /**
+   * All certified supernodes have answered, or have had long enough to, none of them takes part, and of
+   * those who have answered none has a lower ID.
+   */
   #isToBegin(): boolean {
     const { now, times, self } = this.#context;
-    if (now - this.#startedAt < times.foundMs || now - this.#memberAt < 3 * times.vouchRetryMs) return false;
-    const companions = [...this.#companions].filter(([, at]) => now - at < times.foundMs).map(([id]) => id);
-    return companions.every((id) => self.id < id);
+    if (now - this.#memberAt < 3 * times.vouchRetryMs) return false;
+    const companions = new Set([...this.#companions].filter(([, at]) => now - at < times.foundMs).map(([id]) => id));
+    const isPatient = now - this.#startedAt >= times.foundMs;
+    if (!isPatient && this.#seeds().some(({ value }) => !companions.has(value.supernodeId))) return false;
+    return [...companions].every((id) => self.id < id);
   }
 
   #seeds(): Signed<SupernodeCertificate>[] {

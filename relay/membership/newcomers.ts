@@ -62,6 +62,12 @@ export class Newcomers {
     this.#tryUdp(peer, UDP_TRIES);
   }
 
+  /** Whom we examine has our key now, and need not wait for the ping that follows the hello. */
+  onHello(peer: Peer): void {
+    const examination = this.#examined.get(peer.id);
+    if (examination?.by === "udp") this.#ping(peer, examination.nonce);
+  }
+
   /** True if the answer was to an examination. */
   onAck(from: Peer, nonce: number): boolean {
     const examination = this.#examined.get(from.id);
@@ -141,10 +147,13 @@ export class Newcomers {
     greet(this.#context, this.#certificateOf(peer), "hello", "other");
     const waitMs = times.reachMs / 2 / UDP_TRIES;
     agenda.schedule(now + waitMs / 2, () => {
-      if (this.#examined.get(peer.id) !== examination) return;
-      send(this.#context, peer, { type: "ping", nonce: examination.nonce, items: [] }, "other");
+      if (this.#examined.get(peer.id) === examination) this.#ping(peer, examination.nonce);
     });
     agenda.schedule(now + waitMs, () => this.#tryUdp(peer, triesLeft - 1));
+  }
+
+  #ping(peer: Peer, nonce: number): void {
+    send(this.#context, peer, { type: "ping", nonce, items: [] }, "other");
   }
 
   #turnAway(peer: Peer): void {

@@ -13,7 +13,7 @@ import { TransportAddress } from "./transport-address.ts";
 import { openTransports } from "./transport-choice.ts";
 import { TurnCore } from "./turn-core.ts";
 import { newTurnCounters, type TurnCounters } from "./turn-counters.ts";
-import { readTurnSettings, type TurnServerOptions, type TurnSettings } from "./turn-settings.ts";
+import { type PortNeighbour, readTurnSettings, type TurnServerOptions, type TurnSettings } from "./turn-settings.ts";
 import type { UdpLosses, UdpSocket, UdpTransport } from "./udp-transport.ts";
 
 const SWEEP_MS = 1_000;
@@ -36,6 +36,8 @@ export interface TurnServer {
   readonly addresses: readonly TransportAddress[];
   /** Takes over a TCP or TLS connection. Bytes read from it already must have been put back with unshift(). */
   handleTcp(socket: Socket): void;
+  /** Sends a datagram of the neighbour's from the listening port; lost if there is none of that family. */
+  sendForNeighbour(datagram: Uint8Array, to: TransportAddress): void;
   stats(): TurnStats;
   /** Ends every allocation, closes every socket, saves the month's volumes. */
   close(): Promise<void>;
@@ -76,7 +78,7 @@ export async function startTurnServer(options: TurnServerOptions): Promise<TurnS
     closed: (client) => core.streamClosed(client),
     nowMs: () => clock.monotonicMs(),
   });
-  const sockets = listen(settings.listen, transport, core);
+  const sockets = listen(settings.listen, transport, core, options.neighbour ?? null);
   const addresses = sockets.map((socket) => socket.address);
   const findOwn = () => policy.setOwn(ownAddresses(settings, addresses, options));
   findOwn();
@@ -94,6 +96,11 @@ export async function startTurnServer(options: TurnServerOptions): Promise<TurnS
   return {
     addresses,
     handleTcp: (socket) => streams.accept(socket),
+    sendForNeighbour(datagram, to) {
+      const socket = sockets.find(({ address }) => address.family === to.family);
+      // A copy outside of the heap, whose address holds until it has left.
+      socket?.send(Buffer.from(datagram), 0, datagram.length, to);
+    },
     stats: () => ({
       ...counters,
       refused: { ...counters.refused },
@@ -114,11 +121,21 @@ export async function startTurnServer(options: TurnServerOptions): Promise<TurnS
   };
 }
 
-function listen(addresses: readonly TransportAddress[], transport: UdpTransport, core: TurnCore): UdpSocket[] {
+function listen(
+  addresses: readonly TransportAddress[],
+  transport: UdpTransport,
+  core: TurnCore,
+  neighbour: PortNeighbour | null,
+): UdpSocket[] {
+  const neighbourByte = neighbour?.firstByte ?? -1;
   const sockets: UdpSocket[] = [];
   for (const [listener, address] of addresses.entries()) {
     const socket = transport.open(address, "listen", (packet, start, end, from) => {
       const own = sockets[listener];
+      if (packet[start] === neighbourByte && end > start) {
+        neighbour?.receive(Uint8Array.prototype.slice.call(packet, start, end));
+        return;
+      }
       if (own !== undefined) core.fromUdp(own, listener, packet, start, end, from);
     });
     if (socket === null) {

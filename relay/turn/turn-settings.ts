@@ -40,12 +40,21 @@ export interface TurnServerOptions {
   readonly ledger?: VolumeLedger | undefined;
   /** `auto` takes the batched path on Linux where it can be loaded. */
   readonly udp?: "auto" | "batched" | "portable" | undefined;
+  /** Who else has datagrams at the ports in `listen`. */
+  readonly neighbour?: PortNeighbour | undefined;
   readonly clock: TurnClock;
   readonly random: (bytes: number) => Uint8Array;
   /** Every address of this machine. Asked again and again: it may change. */
   readonly localAddresses: () => readonly string[];
   /** Hears of errors that are ours, for the log. */
   readonly onError: (error: unknown) => void;
+}
+
+/** Another protocol on the same UDP port, whose packets begin with a byte of its own (RFC 7983). */
+export interface PortNeighbour {
+  readonly firstByte: number;
+  /** @param datagram a copy */
+  receive(datagram: Uint8Array): void;
 }
 
 export interface StreamLimits {

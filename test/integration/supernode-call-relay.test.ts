@@ -1,4 +1,5 @@
 /** Calls relayed by a supernode: who gets a credential, where it works, and what it may use. */
+import { createSocket } from "node:dgram";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import tls from "node:tls";
@@ -7,6 +8,7 @@ import { RelayCredentials } from "../../protocol/supernode-api.ts";
 import { DEFAULT_CALL_RELAY, type RelayingChoice } from "../../relay/call-relay-options.ts";
 import { startSupernode } from "../../relay/supernode.ts";
 import { issueTurnCredential } from "../../relay/turn/turn-credential.ts";
+import { freePort } from "../../scripts/free-port.ts";
 import { connectRaw, TestNode } from "../support/node-api-client.ts";
 import { codeOf } from "../support/refusal-code.ts";
 import { TestNetwork, type TestSupernode } from "../support/test-network.ts";
@@ -122,26 +124,38 @@ describe("the one port", () => {
     await closed;
   });
 
-  it("gives way to who has the UDP port of that number already, and says which one it took", async () => {
-    const { createSocket } = await import("node:dgram");
+  it("moves to a number whose UDP port is free as well, unless the operator has asked for that number", async () => {
+    const former = await network.add({ relaying: own() });
+    await former.close();
     const taken = createSocket("udp4");
-    await new Promise<void>((resolve) => taken.bind(0, "127.0.0.1", resolve));
+    await new Promise<void>((resolve) => taken.bind(former.port, "127.0.0.1", resolve));
     cleanUps.push(() => taken.close());
-    const port = taken.address().port;
-    const elsewhere = await network.add({ relaying: own(), port });
-    const { urls, ...login } = await credentialsOf(elsewhere);
-    expect(elsewhere.port).toBe(port);
-    const udp = Number(/^turn:127\.0\.0\.1:(\d+)\?transport=udp$/.exec(urls[1] ?? "")?.[1]);
-    expect(udp).not.toBe(port);
-    expect(urls[2]).toBe(`turn:127.0.0.1:${port}?transport=tcp`);
+    const { dataFolder } = former;
+    expect(await codeOf(startSupernode(network.options({ dataFolder, relaying: own(), port: former.port })))).toBe(
+      "port-in-use",
+    );
+    expect(await codeOf(startSupernode(network.options({ relaying: own({ udpPort: former.port }) })))).toBe(
+      "port-in-use",
+    );
+    const moved = await network.add({ dataFolder, relaying: own() });
+    expect(moved.supernodeId).toBe(former.supernodeId);
+    expect(moved.port).not.toBe(former.port);
+    const { urls, ...login } = await credentialsOf(moved);
+    expect(urls[1]).toBe(`turn:127.0.0.1:${moved.port}?transport=udp`);
     const client = await TurnClient.open({
-      server: { host: "127.0.0.1", port: udp },
+      server: { host: "127.0.0.1", port: moved.port },
       login: { username: login.username, password: login.credential },
     });
     cleanUps.push(() => client.close());
     expect((await client.allocate()).code).toBe("success");
-    const options = network.options({ relaying: own({ udpPort: port }) });
-    expect(await codeOf(startSupernode(options))).toBe("port-in-use");
+  });
+
+  it("keeps its own number for the gossip where calls are relayed on another one", async () => {
+    const udpPort = await freePort();
+    const apart = await network.add({ relaying: own({ udpPort }) });
+    expect(apart.stage()).toEqual({ kind: "member" });
+    const { urls } = await credentialsOf(apart);
+    expect(urls[1]).toBe(`turn:127.0.0.1:${udpPort}?transport=udp`);
   });
 });
 

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
+import { createSocket } from "node:dgram";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { UserId } from "../../protocol/identifiers.ts";
 import { LIMITS } from "../../protocol/limits.ts";
+import { freePort } from "../../scripts/free-port.ts";
 import { joinRaw } from "../support/hostile-supernode.ts";
 import { inShort, TestNode } from "../support/node-api-client.ts";
 import { codeOf } from "../support/refusal-code.ts";
@@ -163,11 +165,16 @@ describe("presence", () => {
   });
 
   it("is unknown when the home falls silent, and online again when it goes on", async () => {
-    // Others reach the home through a line that can stall; its own node does not.
+    // Others reach the home's TCP port through a line that can stall; its own node does not, and gossip passes.
     const times = { pingIntervalMs: 500, pingTimeoutMs: 4_000 };
-    const home = await network.add({ host: "127.0.0.2", times });
-    const line = await startStallingProxy("127.0.0.2", "127.0.0.1", home.port);
+    const port = await freePort();
+    const line = await startStallingProxy("127.0.0.2", "127.0.0.1", port);
     cleanUps.push(() => void line.close());
+    const gossip = createSocket("udp4", (datagram) => gossip.send(datagram, port, "127.0.0.1"));
+    gossip.bind(port, "127.0.0.2");
+    cleanUps.push(() => void gossip.close());
+    const home = await network.add({ host: "127.0.0.2", port, times });
+    expect(home.stage()).toEqual({ kind: "member" });
     await network.acquainted();
     const alice = await online(0);
     const bob = await TestNode.online({ ...home.certificate, host: "127.0.0.1" }, network.authority.device());

@@ -71,7 +71,7 @@ describe("starting a supernode", () => {
     const network = await networkOf(0);
     const options = network.options();
     await start(options);
-    for (const name of ["keys.json", "certificate", "network-key", "supernode-list"]) {
+    for (const name of ["keys.json", "certificate", "network-key"]) {
       expect(statSync(join(options.dataFolder, name)).mode & 0o777, name).toBe(0o600);
     }
     const inside = network.options({ dataFolder: join(options.dataFolder, "deeper", "still") });

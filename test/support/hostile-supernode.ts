@@ -1,5 +1,6 @@
 /** Supernodes as an attacker would write them: certified by the network, and free to say anything. */
 import { randomBytes } from "node:crypto";
+import { pino } from "pino";
 import { io, type Socket } from "socket.io-client";
 import { signAttach, signAttachAnswer } from "../../protocol/attach-proof.ts";
 import { toHex } from "../../protocol/bytes.ts";
@@ -18,14 +19,15 @@ import { enrol } from "../../relay/enrolment.ts";
 import { tlsProtocol } from "../../relay/first-byte.ts";
 import { LINK_REQUESTS, type LinkPeer, type LinkPush, NODE_REQUESTS, OPENING_METHODS } from "../../relay/link-peer.ts";
 import type { LinkHandlers } from "../../relay/link-service.ts";
-import { Listener } from "../../relay/listener.ts";
 import { LoginServerClient } from "../../relay/login-server-client.ts";
+import { joinOthers } from "../../relay/own-membership.ts";
+import { openPublicPorts } from "../../relay/public-ports.ts";
 import { RELAY_LIMITS } from "../../relay/relay-limits.ts";
 import { RELAY_TIMES } from "../../relay/relay-times.ts";
 import { RequestTally } from "../../relay/request-tally.ts";
 import { SocketServer } from "../../relay/socket-server.ts";
 import { openSupernodeKeys } from "../../relay/supernode-keys.ts";
-import type { TestNetwork } from "./test-network.ts";
+import { QUICK_GOSSIP, type TestNetwork } from "./test-network.ts";
 
 /** A link that was joined with a good certificate; nobody answers at the address in it. */
 export interface RawLink {
@@ -95,7 +97,12 @@ export async function startHostileSupernode(
   const folder = new DataFolder(network.folder());
   const keys = await openSupernodeKeys(folder);
   const anchor = trustAnchor(network.authority.networkKey, Date.now);
-  const listener = await Listener.open({ listen: "127.0.0.1", port: 0, firstByteTimeoutMs: 5_000 });
+  const listen = "127.0.0.1";
+  const log = pino({ level: "silent" });
+  const ports = await openPublicPorts(0, 0, {
+    ...{ folder, listen, host: listen, relaying: { kind: "off" }, firstByteTimeoutMs: 5_000, now: Date.now, log },
+  });
+  const { listener } = ports;
   const loginServer = new LoginServerClient(network.loginServer.url);
   const token = network.loginServer.enrolmentToken;
   const self = await enrol({ folder, loginServer, token, keys, anchor }, "127.0.0.1", listener.port);
@@ -163,6 +170,11 @@ export async function startHostileSupernode(
   });
   const door = new Door({ limits: RELAY_LIMITS, proofMs: 20_000, clock: () => performance.now(), isFull: () => false });
   listener.serve([tlsProtocol(keys, [server.protocol], RELAY_TIMES.attachTimeoutMs, listener.countRefused)], door);
+  const membership = await joinOthers({
+    ...{ folder, loginServer, anchor, keys, self, listen, port: ports.gossip, random: Math.random, log },
+    times: RELAY_TIMES,
+    gossipTimes: QUICK_GOSSIP,
+  });
   return {
     certificate: self.value,
     peers,
@@ -170,8 +182,9 @@ export async function startHostileSupernode(
       for (const peer of peers) peer.push(push);
     },
     async close() {
+      membership.close();
       await server.close();
-      await listener.close();
+      await ports.close();
       folder.close();
     },
   };

@@ -11,6 +11,9 @@ import { type RelayProcess, readiness, startRelayProcess } from "./relay-process
 import { TestAuthority } from "./test-identities.ts";
 import { until } from "./until.ts";
 
+/** Where the sockets are under test and not the pace. */
+export const QUICK_GOSSIP = { gossipMs: 40, catchUpMs: 60, helloMs: 500, vouchRetryMs: 2_000 };
+
 export interface TestSupernode extends Supernode {
   readonly certificate: SupernodeCertificate;
   readonly dataFolder: string;
@@ -64,7 +67,7 @@ export class TestNetwork {
       host: "127.0.0.1",
       port: 0,
       ...options,
-      times: { listPollMinMs: 50, listPollMaxMs: 100, ...options.times },
+      gossipTimes: { ...QUICK_GOSSIP, ...options.gossipTimes },
     };
   }
 

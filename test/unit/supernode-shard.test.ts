@@ -31,7 +31,9 @@ describe("a shard of the directory", () => {
   const shardOf = (self: SupernodeId) => {
     // Placement looks at the IDs alone.
     const members = new Map(MEMBERS.map((id) => [id, {} as Member]));
+    const stage = { kind: "member" } as const;
     const membership = {
+      stage,
       members: () => members,
       meet: () => {},
       linkLost: () => {},

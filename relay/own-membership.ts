@@ -1,0 +1,81 @@
+/** Joins the other supernodes: from the members of the last time, or from the login server's list. */
+import type { Logger } from "pino";
+import { KithError } from "../protocol/errors.ts";
+import { type TrustAnchor, trustSupernodeList } from "../protocol/trust.ts";
+import type { DataFolder } from "./data-folder.ts";
+import type { LoginServerClient } from "./login-server-client.ts";
+import { type DatagramPort, openUdpPort } from "./membership/datagram-port.ts";
+import { GossipMembership } from "./membership/gossip-membership.ts";
+import type { GossipTimes } from "./membership/gossip-times.ts";
+import { decodeMembers } from "./membership/member-file.ts";
+import { isReachableByTcp } from "./membership/tcp-reach.ts";
+import type { Member } from "./membership-source.ts";
+import type { RelayTimes } from "./relay-times.ts";
+import type { SupernodeKeys } from "./supernode-keys.ts";
+
+const FILE = "members";
+
+export interface OwnMembershipParts {
+  readonly folder: DataFolder;
+  readonly loginServer: Pick<LoginServerClient, "supernodeList">;
+  readonly anchor: TrustAnchor;
+  readonly keys: SupernodeKeys;
+  readonly self: Member;
+  /** The address to listen on. */
+  readonly listen: string;
+  readonly port: DatagramPort;
+  readonly random: () => number;
+  readonly times: Pick<RelayTimes, "listPollMs" | "tcpReachMs">;
+  readonly gossipTimes: Partial<GossipTimes>;
+  readonly log: Logger;
+}
+
+/**
+ * Begins to join: whether this supernode is let in turns out later, and only if its TCP port answers by then.
+ * The login server is asked once, in the background where others are remembered, and as long as nobody is met.
+ * @throws KithError `option-invalid`
+ */
+export async function joinOthers(parts: OwnMembershipParts): Promise<GossipMembership> {
+  const { folder, anchor, keys, self, listen, port, random, times, log } = parts;
+  const remembered = folder.read(FILE);
+  const remembersOthers =
+    remembered !== null &&
+    decodeMembers(remembered, anchor.now()).some(
+      ({ certificate: { value } }) => value.supernodeId !== self.value.supernodeId,
+    );
+  const membership = new GossipMembership({
+    self,
+    secretKey: keys.signing.secretKey,
+    anchor,
+    seeds: remembersOthers ? [] : await listed(parts),
+    port,
+    otherPort: await openUdpPort(listen, 0),
+    probeTcp: (certificate) => isReachableByTcp(certificate, times.tcpReachMs),
+    memory: { read: () => remembered, write: (bytes) => folder.write(FILE, bytes) },
+    random,
+    log,
+    times: parts.gossipTimes,
+  });
+  const meetListed = async () => {
+    for (const supernode of await listed(parts)) membership.meet(supernode);
+  };
+  if (remembersOthers) void meetListed();
+  const polling = setInterval(() => {
+    if (membership.members().size === 1) void meetListed();
+  }, times.listPollMs);
+  membership.onStage(({ kind }) => {
+    if (kind === "left") clearInterval(polling);
+  });
+  return membership;
+}
+
+/** Never fails: without the login server those who know this supernode will find it. */
+async function listed({ loginServer, anchor, log }: OwnMembershipParts): Promise<readonly Member[]> {
+  try {
+    return trustSupernodeList(anchor, await loginServer.supernodeList()).value.supernodes;
+  } catch (error) {
+    if (!(error instanceof KithError)) throw error;
+    log.warn({ err: error }, "there is no list of supernodes to be had from the login server");
+    return [];
+  }
+}
