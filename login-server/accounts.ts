@@ -61,9 +61,10 @@ export class Accounts {
     return row;
   }
 
-  async isAdministrator(userId: UserId): Promise<boolean> {
+  /** The handle of an administrator; null for everybody else. */
+  async administrator(userId: UserId): Promise<Handle | null> {
     const row = await accountRows(this.#parts.db).where("user_id", "=", userId).executeTakeFirst();
-    return row?.role === "administrator" && row.standing === "active";
+    return row?.role === "administrator" && row.standing === "active" ? row.handle : null;
   }
 
   /** Its devices are signed out, and it cannot sign in. @throws KithError `no-such-user` */

@@ -5,16 +5,25 @@ import { LOGIN_HTTP } from "../protocol/login-api.ts";
 import { type Route, route } from "./http-server.ts";
 import type { LoginServices } from "./login-services.ts";
 
-type RouteParts = Pick<
-  LoginServices,
-  "authority" | "keyLog" | "revocations" | "registration" | "login" | "enrolment" | "register" | "sessions" | "limits"
-> & {
+type RouteParts = LoginServices & {
   readonly name: string;
   now(): number;
 };
 
 export function loginRoutes(parts: RouteParts): Route[] {
-  const { authority, keyLog, revocations, registration, login, enrolment, register, sessions, limits } = parts;
+  const {
+    accounts,
+    authority,
+    keyLog,
+    passwords,
+    revocations,
+    registration,
+    login,
+    enrolment,
+    register,
+    sessions,
+    limits,
+  } = parts;
   return [
     route(LOGIN_HTTP.network, () => ({
       kith: "login-server" as const,
@@ -37,12 +46,33 @@ export function loginRoutes(parts: RouteParts): Route[] {
     }),
     route(LOGIN_HTTP.loginStart, ({ handle, request }, { subscriber }) => {
       limits.login.take(subscriber);
-      return login.start(handle, request);
+      return login.start(handle, request, subscriber);
     }),
     route(LOGIN_HTTP.loginFinish, async ({ attempt, request, deviceId, deviceName }) => {
       const { certificate, vault, signedOut } = await login.finish(attempt, request, { deviceId, name: deviceName });
       for (const device of signedOut) sessions.signOut(device);
       return { certificate: base64(certificate), vault: base64(vault) };
+    }),
+    route(LOGIN_HTTP.passwordProve, ({ attempt, request, registration: wanted }) =>
+      passwords.prove(attempt, request, wanted),
+    ),
+    route(LOGIN_HTTP.recoveryStart, ({ handle }, { subscriber }) => {
+      limits.recovery.take(`start ${subscriber}`);
+      const { attempt, nonce } = passwords.startRecovery(handle);
+      return { attempt, nonce: base64(nonce) };
+    }),
+    route(LOGIN_HTTP.recoveryProve, async ({ attempt, proof, registration: wanted }, { subscriber }) => {
+      limits.recovery.take(`prove ${subscriber}`);
+      const { vault, ...change } = await passwords.proveRecovery(attempt, proof, wanted);
+      return { ...change, vault: base64(vault) };
+    }),
+    route(LOGIN_HTTP.passwordFinish, async (request) => {
+      await passwords.finish(request);
+      return {};
+    }),
+    route(LOGIN_HTTP.accountDelete, async ({ attempt, request }) => {
+      await accounts.delete(login.prove(attempt, request), "self");
+      return {};
     }),
     route(LOGIN_HTTP.supernodes, async () => ({ list: base64((await register.current()).bytes) })),
     route(LOGIN_HTTP.notices, async () => ({

@@ -1,6 +1,7 @@
 /** The parts behind the login server's ports, built and connected; none of them knows of a port. */
 import type { Logger } from "pino";
 import type { RegistrationMode } from "../protocol/login-api.ts";
+import { AccountMethods } from "./account-methods.ts";
 import { Accounts, type Departure } from "./accounts.ts";
 import { Administration } from "./administration.ts";
 import { AuditLog } from "./audit-log.ts";
@@ -14,6 +15,8 @@ import { KeyLog } from "./key-log/key-log.ts";
 import { Revocations } from "./key-log/revocations.ts";
 import { Login } from "./login.ts";
 import { Metrics } from "./metrics.ts";
+import { PasswordChange } from "./password-change.ts";
+import { PasswordGuesses } from "./password-guesses.ts";
 import { DEFAULT_RATES, type RateOptions, rateLimits } from "./rate-limits.ts";
 import { Registration } from "./registration.ts";
 import { Sessions } from "./sessions.ts";
@@ -89,6 +92,9 @@ export function loginServices({ data, enrolmentToken, publicUrl, mode, rates, lo
     startedAt: now(),
     now,
   });
+  const guesses = new PasswordGuesses(limits.loginAccount);
+  const login = new Login({ db, devices, opaqueSetup, guesses, now });
+  const passwords = new PasswordChange({ db, authority, login, audit, opaqueSetup, now });
   return {
     authority,
     keyLog,
@@ -103,7 +109,9 @@ export function loginServices({ data, enrolmentToken, publicUrl, mode, rates, lo
     registration,
     administration,
     limits,
-    login: new Login({ db, devices, opaqueSetup, now }),
+    login,
+    passwords,
+    accountMethods: new AccountMethods({ accounts, administration, devices, sessions, passwords, db }),
     enrolment: new Enrolment({ db, authority, token: enrolmentToken, now }),
     metrics: new Metrics(sessions),
     /** Nobody has an account, and nobody was ever invited. */

@@ -6,32 +6,42 @@ import { KithError } from "../protocol/errors.ts";
 import type { Handle } from "../protocol/identifiers.ts";
 import { requireActive } from "./accounts.ts";
 import type { Device, Devices, SignedInDevice } from "./devices.ts";
-import { LoginAttempts } from "./login-attempts.ts";
+import { Attempts } from "./login-attempts.ts";
 import { fromOpaque } from "./opaque-message.ts";
+import type { PasswordGuesses } from "./password-guesses.ts";
 import type { Schema } from "./storage/schema.ts";
+
+interface LoginAttempt {
+  readonly handle: Handle;
+  readonly serverLoginState: string;
+  readonly subscriber: string;
+}
 
 interface LoginParts {
   readonly db: Kysely<Schema>;
   readonly devices: Devices;
   readonly opaqueSetup: string;
+  readonly guesses: PasswordGuesses;
   now(): number;
 }
 
 export class Login {
   readonly #parts: LoginParts;
-  readonly #attempts: LoginAttempts;
+  readonly #attempts: Attempts<LoginAttempt>;
 
   constructor(parts: LoginParts) {
     this.#parts = parts;
-    this.#attempts = new LoginAttempts(parts.now);
+    this.#attempts = new Attempts(parts.now);
   }
 
   /**
    * Answers for a handle that nobody has as it does for one that somebody has, in shape and
    * in work (RFC 9807 section 6.3.2.2): only the finish tells, in the words of a wrong password.
-   * @throws KithError `malformed`
+   * @param subscriber whose guesses are counted
+   * @throws KithError `malformed`, `rate-limited`
    */
-  async start(handle: Handle, request: string): Promise<{ attempt: string; response: string }> {
+  async start(handle: Handle, request: string, subscriber: string): Promise<{ attempt: string; response: string }> {
+    this.#parts.guesses.begin(handle, subscriber);
     const account = await this.#parts.db
       .selectFrom("accounts")
       .select("opaque_record")
@@ -46,8 +56,24 @@ export class Login {
       }),
     );
     const attempt = randomBytes(24).toString("base64url");
-    this.#attempts.add(attempt, { handle, serverLoginState });
+    this.#attempts.add(attempt, { handle, serverLoginState, subscriber });
     return { attempt, response: loginResponse };
+  }
+
+  /**
+   * That whoever began the attempt knows the password.
+   * @returns whose
+   * @throws KithError `login-attempt-over`, `wrong-password`
+   */
+  prove(attemptId: string, request: string): Handle {
+    const { handle, serverLoginState, subscriber } = this.#attempts.take(attemptId);
+    try {
+      opaque.server.finishLogin({ serverLoginState, finishLoginRequest: request });
+    } catch (error) {
+      throw new KithError("wrong-password", {}, { cause: error });
+    }
+    this.#parts.guesses.succeeded(handle, subscriber);
+    return handle;
   }
 
   /** @throws KithError `login-attempt-over`, `wrong-password`, `approval-pending`, `account-blocked` */
@@ -56,12 +82,7 @@ export class Login {
     request: string,
     device: Device,
   ): Promise<SignedInDevice & { readonly vault: Uint8Array }> {
-    const { handle, serverLoginState } = this.#attempts.take(attemptId);
-    try {
-      opaque.server.finishLogin({ serverLoginState, finishLoginRequest: request });
-    } catch (error) {
-      throw new KithError("wrong-password", {}, { cause: error });
-    }
+    const handle = this.prove(attemptId, request);
     return this.#parts.db.transaction().execute(async (transaction) => {
       const account = await transaction
         .selectFrom("accounts")

@@ -6,6 +6,10 @@ export interface RateOptions {
   readonly registration: Rate;
   /** Logins begun, per address: guesses at passwords. */
   readonly login: Rate;
+  /** Logins begun, per account: guesses from many addresses. */
+  readonly loginAccount: Rate;
+  /** Recoveries begun, and proved, per address. The key has 136 bits: this is for the work, not against guessing. */
+  readonly recovery: Rate;
   /** Enrolments, per address: guesses at the token. */
   readonly enrolment: Rate;
   /** Sessions opened, per address. */
@@ -19,6 +23,8 @@ export interface RateOptions {
 export const DEFAULT_RATES: RateOptions = {
   registration: { burst: 1_000, perSecond: 2 },
   login: { burst: 1_000, perSecond: 10 },
+  loginAccount: { burst: 100, perSecond: 0.1 },
+  recovery: { burst: 50, perSecond: 1 },
   enrolment: { burst: 200, perSecond: 2 },
   session: { burst: 5_000, perSecond: 100 },
   request: { burst: 500, perSecond: 50 },
@@ -31,6 +37,8 @@ export function rateLimits(options: RateOptions, now: () => number): RateLimits 
   return {
     registration: new RateLimiter(options.registration, now),
     login: new RateLimiter(options.login, now),
+    loginAccount: new RateLimiter(options.loginAccount, now),
+    recovery: new RateLimiter(options.recovery, now),
     enrolment: new RateLimiter(options.enrolment, now),
     session: new RateLimiter(options.session, now),
     request: new RateLimiter(options.request, now),

@@ -216,7 +216,7 @@ function requireHandleFor(handle: Handle, admission: Admission | null): void {
 }
 
 /** Refuses a record that OPAQUE could not log anybody in with: the account would be lost at once. */
-function requireRecord(serverSetup: string, record: string): void {
+export function requireRecord(serverSetup: string, record: string): void {
   const { startLoginRequest } = opaque.client.startLogin({ password: "" });
   fromOpaque("registration record", () =>
     opaque.server.startLogin({ serverSetup, userIdentifier: "", registrationRecord: record, startLoginRequest }),

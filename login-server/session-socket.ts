@@ -8,6 +8,7 @@ import { LOGIN_METHODS } from "../protocol/login-api.ts";
 import { loginSessionStatement } from "../protocol/login-proof.ts";
 import { nodeSignatures } from "../protocol/node-crypto.ts";
 import { serve } from "../protocol/rpc.ts";
+import type { AccountMethods } from "./account-methods.ts";
 import type { BuddyLists } from "./buddy-lists.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import type { Devices } from "./devices.ts";
@@ -23,6 +24,7 @@ export interface SessionSocketParts {
   readonly keyLog: KeyLog;
   readonly sessions: Sessions;
   readonly limits: RateLimits;
+  readonly accountMethods: AccountMethods;
   readonly log: Logger;
   /** How long a device may take to prove itself after its socket opened. */
   readonly attachTimeoutMs: number;
@@ -38,7 +40,7 @@ const NONCE_BYTES = 32;
 
 /** Challenges a socket that has just connected and serves it until it closes. */
 export function serveSession(socket: Socket, parts: SessionSocketParts): void {
-  const { authority, devices, buddyLists, keyLog, sessions, limits, log } = parts;
+  const { authority, devices, buddyLists, keyLog, sessions, limits, log, accountMethods: account } = parts;
   const end = () => void setImmediate(() => socket.disconnect(true));
   const nonce = new Uint8Array(randomBytes(NONCE_BYTES));
   let state: State = { kind: "challenged", nonce, timer: setTimeout(end, parts.attachTimeoutMs) };
@@ -117,6 +119,11 @@ export function serveSession(socket: Socket, parts: SessionSocketParts): void {
       ),
       keyLog: limited(inSession((_device, { handle, since }) => keyLog.chain(handle, since))),
       keyLogHeads: limited(inSession(async (_device, { epochs }) => ({ heads: await keyLog.heads(epochs) }))),
+      account: limited(inSession((device) => account.account(device))),
+      setRecoveryKey: limited(inSession((device, input) => account.setRecoveryKey(device, input))),
+      invite: limited(inSession((device, input) => account.invite(device, input))),
+      applicants: limited(inSession((device) => account.applicants(device))),
+      decideApplicant: limited(inSession((device, input) => account.decideApplicant(device, input))),
       signOutDevice: limited(
         inSession(async ({ userId }, { deviceId }) => {
           await devices.signOut({ userId, deviceId });

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { MediaSignal } from "./call-signal.ts";
 import { CallId, DeviceId, Handle, MessageId, UserId } from "./identifiers.ts";
 import { LIMITS } from "./limits.ts";
+import { AccountEntry, LOGIN_METHODS } from "./login-api.ts";
 import { ChosenStatus } from "./presence.ts";
 import { method, Nothing } from "./rpc.ts";
 
@@ -167,6 +168,24 @@ export const IPC_METHODS = {
   ),
   signIn: method(z.strictObject({ loginServer: typed(300), handle: typed(100), password: typed(1_100) }), Nothing),
   signOut: method(Nothing, Nothing),
+  /** Forgotten password: the recovery key sets another one, and signs in with it. */
+  recover: method(
+    z.strictObject({ loginServer: typed(300), handle: typed(100), recoveryKey: typed(200), password: typed(1_100) }),
+    Nothing,
+  ),
+  /** What the login server knows of the account. */
+  account: method(Nothing, AccountEntry),
+  /** Another one than this: for this one there is signOut. */
+  signOutDevice: method(z.strictObject({ deviceId: DeviceId }), Nothing),
+  changePassword: method(z.strictObject({ current: typed(1_100), next: typed(1_100) }), Nothing),
+  /** The answer is to be written down, and is kept nowhere; one made before is good no longer. */
+  makeRecoveryKey: method(Nothing, z.object({ recoveryKey: z.string() })),
+  deleteAccount: method(z.strictObject({ password: typed(1_100) }), Nothing),
+  exportData: method(Nothing, z.object({ json: z.string() })),
+  /** For administrators of the network. */
+  invite: LOGIN_METHODS.invite,
+  applicants: LOGIN_METHODS.applicants,
+  decideApplicant: method(z.strictObject({ handle: typed(100), admit: z.boolean() }), Nothing),
   setStatus: method(z.strictObject({ status: ChosenStatus, text: typed(LIMITS.maxStatusTextLength) }), Nothing),
   requestBuddy: method(z.strictObject({ handle: typed(100), greeting: typed(LIMITS.maxGreetingLength) }), Nothing),
   setFindable: method(z.strictObject({ on: z.boolean(), displayName: typed(1_000), words: typed(1_000) }), Nothing),

@@ -101,6 +101,38 @@ export const LOGIN_HTTP = {
     z.strictObject({ attempt: z.string().max(64), request: opaqueMessage, deviceId: DeviceId, deviceName }),
     z.object({ certificate: base64(LIMITS.maxCertificateBytes), vault }),
   ),
+  /**
+   * The way to another password begins with a proof: of the old one by a login attempt that is finished here, …
+   */
+  passwordProve: post(
+    "/v1/password/prove",
+    z.strictObject({ attempt: z.string().max(64), request: opaqueMessage, registration: opaqueMessage }),
+    z.object({ change: z.string().max(64), response: opaqueMessage }),
+  ),
+  /** … or of the recovery key, over this nonce. The answer is the same for a handle that nobody has. */
+  recoveryStart: post(
+    "/v1/recovery/start",
+    z.strictObject({ handle: Handle }),
+    z.object({ attempt: z.string().max(64), nonce: base64(32) }),
+  ),
+  /** `proof` signs (domain `recovery`) networkId + nonce + handle (UTF-8). `vault` is the one sealed under the recovery key. */
+  recoveryProve: post(
+    "/v1/recovery/prove",
+    z.strictObject({ attempt: z.string().max(64), proof: base64(64), registration: opaqueMessage }),
+    z.object({ change: z.string().max(64), response: opaqueMessage, vault }),
+  ),
+  /** It ends with the new password's record and the vault, sealed anew: both are stored, or neither is. */
+  passwordFinish: post(
+    "/v1/password/finish",
+    z.strictObject({ change: z.string().max(64), record: opaqueMessage, vault }),
+    Nothing,
+  ),
+  /** Deletes the account whose password the attempt proves. */
+  accountDelete: post(
+    "/v1/account/delete",
+    z.strictObject({ attempt: z.string().max(64), request: opaqueMessage }),
+    Nothing,
+  ),
   /** The signed supernode list. */
   supernodes: get("/v1/supernodes", z.object({ list: base64(4 * 1024 * 1024) })),
   /** What supernodes pass on of the login server's: the newest head of the key log (empty: none yet), the revocation list. */
@@ -149,8 +181,30 @@ export const BuddyEntry = z.strictObject({
 });
 export type BuddyEntry = z.infer<typeof BuddyEntry>;
 
+/** Of those who wait, as many as one answer holds; the rest follows once these are decided. */
+export const MAX_APPLICANTS = 500;
+
 /** Lines of one delta: with their certificates and the longest greetings they fit one frame. */
 export const MAX_DELTA_ENTRIES = 64;
+
+/** A device that is signed in to the account. */
+export const DeviceEntry = z.strictObject({
+  deviceId: DeviceId,
+  name: z.string().max(64),
+  lastSeenAt: time,
+  connected: z.boolean(),
+});
+
+export const AccountEntry = z.strictObject({
+  role: z.enum(["member", "administrator"]),
+  createdAt: time,
+  /** null: no recovery key was made. */
+  recoveryKeySetAt: time.nullable(),
+  devices: z.array(DeviceEntry).max(LIMITS.maxDevicesPerAccount),
+});
+
+/** Somebody who waits for an administrator to let them in. */
+const Applicant = z.strictObject({ handle: Handle, createdAt: time });
 
 export const BuddyDelta = z.strictObject({
   /** Lines changed after the revision that was asked for, oldest change first. */
@@ -179,6 +233,19 @@ export const LOGIN_METHODS = {
   declineBuddy: method(z.strictObject({ userId: UserId }), Nothing),
   removeBuddy: method(z.strictObject({ userId: UserId }), Nothing),
   signOutDevice: method(z.strictObject({ deviceId: DeviceId }), Nothing),
+  account: method(Nothing, AccountEntry),
+  /** `proof` signs (domain `recoveryKey`) networkId + recoveryKey + vault, with the account's key. */
+  setRecoveryKey: method(
+    z.strictObject({ recoveryKey: bytesUpTo(32), vault: bytesUpTo(VAULT_BYTES), proof: bytesUpTo(64) }),
+    Nothing,
+  ),
+  /** For administrators: a link for new members, which is told once. */
+  invite: method(
+    z.strictObject({ uses: z.number().int().min(1).max(1_000), days: z.number().int().min(1).max(366) }),
+    z.strictObject({ link: z.string().max(600), expiresAt: time }),
+  ),
+  applicants: method(Nothing, z.strictObject({ applicants: z.array(Applicant).max(MAX_APPLICANTS) })),
+  decideApplicant: method(z.strictObject({ handle: Handle, admit: z.boolean() }), Nothing),
   /** What the key log says of a handle, from entry `since` on, and the proof that the newest head says the same. */
   keyLog: method(
     z.strictObject({ handle: Handle, since: z.number().int().nonnegative() }),

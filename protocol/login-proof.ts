@@ -32,6 +32,16 @@ export function loginSessionStatement(networkId: NetworkId, nonce: Uint8Array, d
   return statement("loginSession", concatBytes([fromHex(networkId), nonce, fromHex(deviceId)]));
 }
 
+/** Signed with the recovery key. @param nonce 32 bytes, from the server's answer to the start of this recovery. */
+export function recoveryStatement(networkId: NetworkId, nonce: Uint8Array, handle: Handle): Uint8Array {
+  return statement("recovery", concatBytes([fromHex(networkId), nonce, utf8(handle)]));
+}
+
+/** Signed with the account's key. @param recoveryKey the public half, 32 bytes */
+export function recoveryKeyStatement(networkId: NetworkId, recoveryKey: Uint8Array, vault: Uint8Array): Uint8Array {
+  return statement("recoveryKey", concatBytes([fromHex(networkId), recoveryKey, vault]));
+}
+
 export interface EnrolmentClaim {
   readonly networkId: NetworkId;
   readonly signKey: Uint8Array;

@@ -28,6 +28,10 @@ export const DOMAINS = {
   loginSession: "kith login session 1",
   /** A new account proves that it holds the keys that it registers. */
   registration: "kith registration 1",
+  /** Somebody who has forgotten the password proves the recovery key. */
+  recovery: "kith recovery 1",
+  /** An account vouches for the recovery key that was made for it. */
+  recoveryKey: "kith recovery key 1",
   /** A supernode proves that it holds the key that it enrols. */
   enrolment: "kith enrolment 1",
   /** A supernode tells the others that it is there, or leaves. */

@@ -2,6 +2,7 @@
 import type { DeviceAddress, UserId } from "../../protocol/identifiers.ts";
 import type { LineView, Notice, SessionView } from "../../protocol/ipc-schema.ts";
 import { type TrustAnchor, trustAnchor } from "../../protocol/trust.ts";
+import { appSignatures } from "./account-keys.ts";
 import type { Account, AccountStore } from "./account-store.ts";
 import { Attachment } from "./attachment.ts";
 import { BuddiesView } from "./buddies-view.ts";
@@ -16,9 +17,9 @@ import { HostCache } from "./host-cache.ts";
 import { LoginSync } from "./login-sync.ts";
 import { MailRoom } from "./mail-room.ts";
 import { Messages } from "./messages.ts";
-import { Pulse } from "./pulse.ts";
 import { OwnProfile } from "./own-profile.ts";
 import { type PeoplePage, searchPeople } from "./people-search.ts";
+import { Pulse } from "./pulse.ts";
 import type { PushListener } from "./pushes.ts";
 import { uniform } from "./randomness.ts";
 import { type OwnStatus, Registration } from "./registration.ts";
@@ -44,8 +45,8 @@ export class AccountSession {
   readonly calls: CallSession;
   readonly mail: MailRoom;
   readonly messages: Messages;
-  readonly registration: Registration;
   readonly profile: OwnProfile;
+  readonly registration: Registration;
   readonly sync: LoginSync;
   readonly self: DeviceAddress;
   readonly #parts: AccountSessionParts;
@@ -81,15 +82,15 @@ export class AccountSession {
         atHome: (link) => {
           const registered = this.registration.moveTo(link);
           background.run("registration", registered);
-          this.#watch.renew();
           background.run("profile", this.profile.moveTo(link));
+          this.#watch.renew();
           this.#tellSession();
           return registered;
         },
         homeless: () => {
           this.registration.homeless();
-          this.#tellSession();
           this.profile.homeless();
+          this.#tellSession();
           this.buddiesView.changed();
         },
         deliver: (from, envelope) => this.mail.receive(from, envelope),
@@ -105,12 +106,11 @@ export class AccountSession {
       },
     );
     this.registration = new Registration(
-      { networkId: network.networkId, deviceId, keys },
+      { networkId: network.networkId, deviceId, keys, signatures: appSignatures },
       { status: account.status, text: account.statusText },
       store,
       surroundings,
     );
-    this.#watch = new Watch(this.#attachment, this.#directory, () => this.#watched(), surroundings);
     this.profile = new OwnProfile({
       db,
       account,
@@ -119,6 +119,7 @@ export class AccountSession {
       surroundings,
       changed: () => this.#tellSession(),
     });
+    this.#watch = new Watch(this.#attachment, this.#directory, () => this.#watched(), surroundings);
     this.sync = new LoginSync({
       account,
       store,
@@ -187,8 +188,8 @@ export class AccountSession {
   /** Everything known from before is there when this resolves; connecting goes on in the background. */
   async start(): Promise<void> {
     await this.buddies.load();
-    await this.#hosts.load();
     await this.profile.load();
+    await this.#hosts.load();
     await this.#supernodes.load();
     await this.mail.load();
     await this.buddiesView.load();
@@ -203,19 +204,22 @@ export class AccountSession {
     this.#signals.stop();
     this.mail.stopSending();
     this.#watch.stop();
-    await this.registration.signOff(EXIT_PATIENCE_MS);
     this.profile.homeless();
+    await this.registration.signOff(EXIT_PATIENCE_MS);
     this.#attachment.stop();
     this.sync.session.stop();
     this.buddiesView.stop();
     await this.mail.finish();
   }
 
+  get account(): Account {
+    return this.#parts.account;
+  }
+
   get attached(): boolean {
     return this.#attachment.home !== null;
   }
 
-  async setStatus(own: OwnStatus): Promise<void> {
   /** One page of the people that a text finds. Errors as people-search.ts. */
   searchPeople(text: string, cursor: string | null): Promise<PeoplePage> {
     const { log } = this.#parts.surroundings;
@@ -223,6 +227,7 @@ export class AccountSession {
     return searchPeople({ request, anchor: this.#anchor, self: this.self.userId, log }, text, cursor);
   }
 
+  async setStatus(own: OwnStatus): Promise<void> {
     await this.registration.setStatus(own);
     this.#tellSession();
   }
@@ -239,8 +244,8 @@ export class AccountSession {
       loginServerReachable: this.sync.session.open,
       status,
       statusText: text,
-      notices: this.#notices(),
       findable: this.profile.view,
+      notices: this.#notices(),
     };
   }
 

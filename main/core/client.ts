@@ -60,7 +60,7 @@ export async function openClient(options: ClientOptions): Promise<KithClient> {
     throw error;
   });
   return {
-    methods: ipcMethods(keeper, recording, settings),
+    methods: ipcMethods(keeper, recording, settings, surroundings),
     onPush: (listener) => pushes.listen(listener),
     mayUseMicrophone: () => recording.on || (keeper.session?.calls.mayUseMicrophone ?? false),
     openLink: (link) => keeper.offer(link),

@@ -3,6 +3,8 @@ import { KithError } from "../../protocol/errors.ts";
 import { parseHandle } from "../../protocol/identifiers.ts";
 import type { IpcMethods } from "../../protocol/ipc-schema.ts";
 import type { Handlers } from "../../protocol/rpc.ts";
+import { accountMethods } from "./account-methods.ts";
+import type { Surroundings } from "./client-options.ts";
 import type { Recording } from "./recording.ts";
 import type { SessionKeeper } from "./session-keeper.ts";
 import type { SettingsKeeper } from "./settings.ts";
@@ -11,6 +13,7 @@ export function ipcMethods(
   keeper: SessionKeeper,
   recording: Recording,
   settings: SettingsKeeper,
+  surroundings: Surroundings,
 ): Handlers<IpcMethods> {
   const done = {};
   return {
@@ -67,6 +70,8 @@ export function ipcMethods(
       if (buddy) await session.buddies.forgetPin(buddy.handle);
       return done;
     },
+
+    ...accountMethods(keeper, surroundings),
 
     lines: async ({ peer, before, limit }) => keeper.required.mail.conversations.page(peer, before, limit),
     sendMessage: async ({ peer, text }) => keeper.required.messages.sendText(peer, text),

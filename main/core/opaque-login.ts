@@ -47,10 +47,7 @@ export interface Enrolled {
  */
 export async function signUp(credentials: Credentials, surroundings: Surroundings): Promise<Enrolled> {
   const { handle, password, deviceId, deviceName, invitation } = credentials;
-  if (password.length < LIMITS.minPasswordLength) {
-    throw new KithError("password-weak", { minimum: LIMITS.minPasswordLength });
-  }
-  requirePasswordSize(password);
+  requireNewPassword(password);
   const { http, network } = await meet(credentials, surroundings);
   if (network.registration === "closed") throw new KithError("registration-closed");
   if (network.registration === "invitation" && !invitation) throw new KithError("invitation-needed");
@@ -114,9 +111,9 @@ export async function signIn(credentials: Credentials, surroundings: Surrounding
   return { network, keys, certificate: ownCertificate(answer.certificate, keys, credentials, network, surroundings) };
 }
 
-/** The server is asked who it is before anything of the user is sent. */
-async function meet(
-  { loginServer, pinnedNetwork, invitation }: Credentials,
+/** The server is asked who it is before anything of the user is sent. Errors as LoginHttp's; `network-changed`, `invitation-network`. */
+export async function meet(
+  { loginServer, pinnedNetwork, invitation }: Pick<Credentials, "loginServer" | "pinnedNetwork" | "invitation">,
   { fetch, clock }: Surroundings,
 ): Promise<{ http: LoginHttp; network: Network }> {
   await opaque.ready;
@@ -127,8 +124,8 @@ async function meet(
   return { http, network };
 }
 
-/** What the WebAssembly throws says nothing to a person: the server's message did not fit. */
-function finishRegistration(
+/** What the WebAssembly throws says nothing to a person: the server's message did not fit. @throws KithError `malformed` */
+export function finishRegistration(
   clientRegistrationState: string,
   registrationResponse: string,
   password: string,
@@ -146,12 +143,26 @@ function finishRegistration(
   }
 }
 
-function finishLogin(clientLoginState: string, loginResponse: string, password: string, keyStretching: KeyStretching) {
+/** @returns undefined for a wrong password. @throws KithError `malformed` */
+export function finishLogin(
+  clientLoginState: string,
+  loginResponse: string,
+  password: string,
+  keyStretching: KeyStretching,
+) {
   try {
     return opaque.client.finishLogin({ clientLoginState, loginResponse, password, keyStretching });
   } catch (error) {
     throw new KithError("malformed", { what: "the login server's answer" }, { cause: error });
   }
+}
+
+/** @throws KithError `password-weak`, `too-large` */
+export function requireNewPassword(password: string): void {
+  if (password.length < LIMITS.minPasswordLength) {
+    throw new KithError("password-weak", { minimum: LIMITS.minPasswordLength });
+  }
+  requirePasswordSize(password);
 }
 
 function requirePasswordSize(password: string): void {
@@ -176,6 +187,6 @@ function ownCertificate(
   return certificate;
 }
 
-function fromBase64Url(text: string): Uint8Array {
+export function fromBase64Url(text: string): Uint8Array {
   return new Uint8Array(Buffer.from(text, "base64url"));
 }

@@ -10,6 +10,7 @@ import type { Surroundings } from "./client-options.ts";
 import type { Db } from "./database-schema.ts";
 import { parseLoginServer } from "./login-http.ts";
 import { type Credentials, type Enrolled, signIn, signUp } from "./opaque-login.ts";
+import { recoverAccount } from "./password-change.ts";
 import type { PushListener } from "./pushes.ts";
 import { newDeviceId } from "./randomness.ts";
 import type { SettingsKeeper } from "./settings.ts";
@@ -112,6 +113,34 @@ export class SessionKeeper {
     } catch (error) {
       this.#parts.surroundings.log.warn("sign-out not told", { code: KithError.from(error).code });
     }
+    await this.#leave(session);
+  }
+
+  /** Ends the account for good: once the login server has deleted it, nothing of it stays on this profile either. */
+  async deleteAccount(deleteAtServer: (account: Account) => Promise<void>): Promise<void> {
+    const { required: session } = this;
+    // From here on the server's word that this device is signed out changes nothing.
+    this.#state = { phase: "signing-out", session };
+    try {
+      await deleteAtServer(session.account);
+    } catch (error) {
+      this.#state = { phase: "signed-in", session };
+      throw error;
+    }
+    await this.#leave(session);
+  }
+
+  /** Sets another password by the recovery key and signs in with it. Errors as password-change.ts and signIn. */
+  async recover(form: SignInForm & { readonly recoveryKey: string }): Promise<void> {
+    if (this.#state.phase !== "signed-out") throw new KithError("already-signed-in");
+    const { store, surroundings } = this.#parts;
+    const loginServer = parseLoginServer(form.loginServer);
+    const pinnedNetwork = await store.pinnedNetwork(loginServer);
+    await recoverAccount({ loginServer, handle: parseHandle(form.handle), pinnedNetwork }, form, surroundings);
+    await this.signIn(form);
+  }
+
+  async #leave(session: AccountSession): Promise<void> {
     await session.stop();
     await this.#parts.store.erase();
     await this.#stayOut(null);
