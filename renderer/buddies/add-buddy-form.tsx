@@ -5,6 +5,7 @@ import { LIMITS } from "../../protocol/limits.ts";
 import { useKith } from "../app/kith.tsx";
 import { PlainField } from "../sign-in/plain-field.tsx";
 import { useText } from "../texts/use-text.ts";
+import { FindPeople } from "./find-people.tsx";
 
 type Attempt =
   | { readonly phase: "idle" }
@@ -39,8 +40,9 @@ export function AddBuddyForm({ onDone }: { readonly onDone: () => void }) {
         {text("addBuddy.title")}
       </Heading>
       <p className="dialog-words">{text("addBuddy.explain")}</p>
-      <Form className="form" onSubmit={submit}>
-        <PlainField label={text("addBuddy.handle")} value={handle} onChange={setHandle} autoComplete="off" autoFocus />
+      <FindPeople greeting={greeting} />
+      <Form className="form add-by-handle" onSubmit={submit}>
+        <PlainField label={text("addBuddy.handle")} value={handle} onChange={setHandle} autoComplete="off" />
         <TextField className="field" value={greeting} onChange={setGreeting} maxLength={LIMITS.maxGreetingLength}>
           <Label className="field-label">{text("addBuddy.greeting")}</Label>
           <TextArea className="field-input" rows={3} placeholder={text("addBuddy.greetingHint")} />

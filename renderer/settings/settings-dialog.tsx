@@ -1,6 +1,7 @@
 import { Button, Dialog, Heading, Modal, ModalOverlay } from "react-aria-components";
 import { useAppState, useAttempt, useKith } from "../app/kith.tsx";
 import { useText } from "../texts/use-text.ts";
+import { FindableSetting } from "./findable-setting.tsx";
 import { SettingSwitch } from "./setting-switch.tsx";
 
 /** A change holds at once; there is nothing to save. */
@@ -15,6 +16,7 @@ export function SettingsDialog({
   const { bridge } = useKith();
   const attempt = useAttempt();
   const settings = useAppState((state) => state.settings);
+  const session = useAppState((state) => state.session);
   return (
     <ModalOverlay className="overlay" isOpen={isOpen} onOpenChange={onOpenChange} isDismissable>
       <Modal className="modal">
@@ -32,6 +34,14 @@ export function SettingsDialog({
               onChange={(hideAddress) => attempt(bridge.invoke("setSettings", { hideAddress }))}
             />
           </section>
+          {session.phase === "signed-in" && (
+            <FindableSetting
+              // What another device has changed shows at once.
+              key={`${session.findable.displayName} ${session.findable.words}`}
+              findable={session.findable}
+              handle={session.handle}
+            />
+          )}
           <div className="dialog-buttons">
             <Button slot="close" className="button">
               {text("dialog.close")}

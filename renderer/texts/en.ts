@@ -43,6 +43,14 @@ export const en = {
   "settings.hideAddressExplain":
     "Calls go through a relay, so that the other side does not learn your IP address. Nobody can listen in either way; the sound may come a little later.",
 
+  "settings.finding": "Being found",
+  "settings.findable": "Let people find me",
+  "settings.findableExplain":
+    "Anybody in this network can find you by {handle} and by what you write here, and ask to be your buddy. They do not see whether you are online.",
+  "settings.displayName": "Name",
+  "settings.findableWords": "Other words",
+  "settings.findableWordsHint": "What people may look for: a city, a company, a choir.",
+
   "buddies.side": "You and your buddies",
   "buddies.list": "Buddies",
   "buddies.none": "No buddies yet.",
@@ -59,10 +67,27 @@ export const en = {
   "addBuddy.open": "Add buddy",
   "addBuddy.title": "Add a buddy",
   "addBuddy.explain": "Buddies can see when you are online, write to you and call you.",
-  "addBuddy.handle": "Handle",
+  "addBuddy.handle": "Or add by handle",
   "addBuddy.greeting": "Greeting",
   "addBuddy.greetingHint": "Say who you are, so that they know you.",
   "addBuddy.send": "Send request",
+
+  "findPeople.title": "Find people",
+  "findPeople.label": "Find by name",
+  "findPeople.hint": "Names, handles and other words, or how they begin. Only those are found who want to be.",
+  "findPeople.search": "Search",
+  "findPeople.searching": "Searching…",
+  "findPeople.count":
+    "{count, plural, =0 {Nobody was found. Ask them for their handle and add them below.} one {One person found.} other {# people found.}}",
+  "findPeople.tooMany": "There are more than can be shown. Type more of the name, or another word.",
+  "findPeople.more": "Show more",
+  "findPeople.list": "People found",
+  "findPeople.about": "{handle} · {words}",
+  "findPeople.add": "Add {handle}",
+  "findPeople.addShort": "Add",
+  "findPeople.isBuddy": "Your buddy",
+  "findPeople.isAsked": "Asked",
+  "findPeople.asksMe": "Asks you",
 
   "removeBuddy.open": "Remove buddy…",
   "removeBuddy.title": "Remove {handle}?",

@@ -42,7 +42,7 @@ const browser = await chromium.launch({
 const wanted = process.argv.slice(2);
 const scenes = [
   "starting signed-out signed-out-notice no-buddies chat empty long incoming calling active",
-  "held reconnecting ended trouble asked settings",
+  "held reconnecting ended trouble asked settings find-people",
 ]
   .join(" ")
   .split(" ");
@@ -68,6 +68,12 @@ for (const scene of scenes.filter((name) => wanted.length === 0 || wanted.includ
       if (scene === "settings") {
         await page.getByRole("button", { name: "Your account" }).click();
         await page.getByRole("menuitem", { name: "Settings…" }).click();
+      }
+      if (scene === "settings") await page.getByText("Let people find me").click();
+      if (scene === "find-people") {
+        await page.getByRole("button", { name: "Add buddy" }).click();
+        await page.getByRole("searchbox").fill("li");
+        await page.keyboard.press("Enter");
       }
       await page.waitForTimeout(500);
       await page.screenshot({ path: join(root, "renderer-preview-pictures", `${scene}-${scheme}-${size}.png`) });

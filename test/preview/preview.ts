@@ -2,7 +2,7 @@
 import { KithError } from "../../protocol/errors.ts";
 import type { IpcMethods, IpcPush, IpcPushes, KithBridge, LineView, Settings } from "../../protocol/ipc-schema.ts";
 import type { Handlers } from "../../protocol/rpc.ts";
-import { SCENES, type Scene } from "./scenes.ts";
+import { PEOPLE, SCENES, type Scene } from "./scenes.ts";
 
 const scene: Scene | undefined = SCENES[location.hash.slice(1)];
 if (scene === undefined) throw new Error(`no such scene; there are ${Object.keys(SCENES).join(", ")}`);
@@ -58,6 +58,14 @@ const handlers: Partial<Handlers<IpcMethods>> = {
     const ogg = voices.get(messageId);
     if (ogg === undefined) throw new KithError("no-such-message");
     return { ogg };
+  },
+  setFindable: (findable) => {
+    if (session.phase === "signed-in") push("session", { ...session, findable });
+    return {};
+  },
+  searchPeople: ({ text }) => {
+    if (text.length < 2) throw new KithError("search-too-short");
+    return { people: [...PEOPLE], cursor: "next", isCut: false };
   },
   signIn: () => {
     throw new KithError("wrong-password");

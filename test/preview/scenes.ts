@@ -1,5 +1,5 @@
 /** What the preview shows: one named state of the app each. */
-import type { BuddyView, CallView, LineView, SessionView } from "../../protocol/ipc-schema.ts";
+import type { BuddyView, CallView, LineView, PersonView, SessionView } from "../../protocol/ipc-schema.ts";
 
 type UserId = BuddyView["userId"];
 type CallId = Extract<LineView, { kind: "call" }>["callId"];
@@ -70,6 +70,20 @@ const BUDDIES: readonly BuddyView[] = [
   buddy(5, "a-handle-as-long-as-can-be-01234", { presence: "unknown", lastActivityAt: minutes(5_000), lastLine: "…" }),
   buddy(6, "frank", { relation: "asked-by-me" }),
 ];
+
+/** Whom every search finds. */
+export const PEOPLE: readonly PersonView[] = [
+  [1, "bob", "Bob Hargreaves", ""],
+  [6, "frank", "Frank Castle", "Graz"],
+  [11, "greta.l", "Gréta Lindqvist-Österberg of the Long Surname", "choir, Uppsala"],
+  [12, "xiaoming", "王小明", "台北"],
+  [13, "no-name", "", ""],
+].map(([index, handle, displayName, words]) => ({
+  userId: spread(Number(index)) as UserId,
+  handle: handle as Handle,
+  displayName: String(displayName),
+  words: String(words),
+}));
 
 const ASKING: readonly BuddyView[] = [
   buddy(7, "grace", { relation: "asks-me", greeting: "Hi Alice, Grace from the choir. Bob gave me your handle." }),
@@ -162,6 +176,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
   },
   /** look.mjs opens the dialog. */
   settings: BASE,
+  "find-people": { ...BASE, buddies: [...BUDDIES, ...ASKING] },
   trouble: {
     ...BASE,
     session: {
