@@ -25,7 +25,7 @@ const MAX_TRIES = 10;
 
 export interface HandoverParts {
   readonly self: SupernodeId;
-  readonly membership: Membership;
+  readonly membership: Pick<Membership, "members" | "onChange">;
   readonly peers: Pick<Peers, "call" | "listen">;
   readonly store: ProfileStore;
   readonly metrics: SearchMetrics;

@@ -14,7 +14,7 @@ import type { SearchTimes } from "./search-limits.ts";
 import { rethrowUnlessJudged } from "./storing.ts";
 
 export interface ProfilePublisherParts {
-  readonly membership: Membership;
+  readonly membership: Pick<Membership, "members" | "onChange">;
   readonly peers: Pick<Peers, "call" | "listen">;
   readonly now: () => number;
   readonly times: SearchTimes;

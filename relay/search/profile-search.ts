@@ -28,7 +28,7 @@ const WITNESSES = 3;
 export interface ProfileSearchParts {
   readonly self: SupernodeId;
   readonly anchor: TrustAnchor;
-  readonly membership: Membership;
+  readonly membership: Pick<Membership, "members">;
   readonly peers: Pick<Peers, "call" | "isGood" | "accuse">;
   readonly metrics: SearchMetrics;
   readonly times: Pick<SearchTimes, "searchMs" | "hedgeMs">;
