@@ -24,6 +24,7 @@ import type { SearchLimits, SearchTimes } from "./search/search-limits.ts";
 import { SearchService } from "./search/search-service.ts";
 import { Services } from "./services.ts";
 import type { FigureSection, SupernodePhase } from "./status/figures.ts";
+import { holderFigures } from "./status/holder-figures.ts";
 import { type StatusAddress, startStatusServer } from "./status/status-server.ts";
 import { supernodeFigures } from "./status/supernode-figures.ts";
 import { openSupernodeKeys } from "./supernode-keys.ts";
@@ -187,6 +188,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
       connectionsRefused: listener.refused,
       tally,
     }),
+    holderFigures(services.standings, services.replicator.metrics),
     search.section,
     ...relay.figures,
   ];

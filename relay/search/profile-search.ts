@@ -79,7 +79,8 @@ export class ProfileSearch {
     const { found, more, isCut, disputed } = mergePages(pages, LIMITS.searchPageSize);
     if (disputed.size === 0) return { found, more, isCut };
     const witnesses = [...new Set([...disputed.values(), ...rest])].slice(0, WITNESSES);
-    return { found: await this.#settled(query, found, disputed, witnesses), more, isCut };
+    const asked = pages.map(({ holder }) => holder);
+    return { found: await this.#settled(query, found, disputed, { asked, witnesses }), more, isCut };
   }
 
   /** The page without those who, as others know, are not findable by this any more. */
@@ -87,7 +88,7 @@ export class ProfileSearch {
     query: SearchQuery,
     found: readonly Found[],
     disputed: ReadonlyMap<UserId, SupernodeId>,
-    witnesses: readonly SupernodeId[],
+    { asked, witnesses }: { readonly asked: readonly SupernodeId[]; readonly witnesses: readonly SupernodeId[] },
   ): Promise<Found[]> {
     const { metrics } = this.#parts;
     const userIds = [...disputed.keys()];
@@ -98,12 +99,21 @@ export class ProfileSearch {
       const newer = latest(one.rank.userId);
       if (!newer || newer.value.sequence <= one.profile.value.sequence) {
         metrics.faults.withheld++;
+        this.#remind([disputed.get(one.rank.userId) as SupernodeId], one.profile);
         return [one];
       }
       metrics.faults.outdated++;
+      this.#remind(asked, newer);
       const rank = rankOf(query, newer);
       return rank ? [{ profile: newer, rank }] : [];
     });
+  }
+
+  /** An honest holder may have missed it; a lying one is none the wiser. */
+  #remind(holders: readonly SupernodeId[], { bytes }: Signed<Profile>): void {
+    for (const holder of holders) {
+      this.#parts.peers.call(holder, "storeProfile", { profile: bytes }).catch(() => undefined);
+    }
   }
 
   async #known(holder: SupernodeId, userIds: UserId[]): Promise<Signed<Profile>[]> {

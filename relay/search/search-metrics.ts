@@ -1,5 +1,5 @@
 /** What search counts, for the operator; nothing of what was searched or by whom. */
-import type { FigureSection } from "../status/figures.ts";
+import { entriesOf, type FigureSection } from "../status/figures.ts";
 
 export class SearchMetrics {
   /** Pages asked for by attached nodes, and by other supernodes. */
@@ -34,8 +34,6 @@ export class SearchMetrics {
 }
 
 export function searchSection(metrics: SearchMetrics, store: { readonly size: number }, maxProfiles: number) {
-  const kinds = (counts: Readonly<Record<string, number>>) => () =>
-    Object.entries(counts).map(([kind, total]) => ({ values: [kind], total }));
   return {
     title: "Search",
     figures: [
@@ -79,7 +77,7 @@ export function searchSection(metrics: SearchMetrics, store: { readonly size: nu
         help: "Searches and profiles that were refused, by reason.",
         unit: "count",
         by: ["reason"],
-        read: kinds(metrics.refused),
+        read: () => entriesOf(metrics.refused),
       },
       {
         kind: "breakdown",
@@ -88,7 +86,7 @@ export function searchSection(metrics: SearchMetrics, store: { readonly size: nu
         help: "What was wrong with other supernodes' answers to searches, by kind.",
         unit: "count",
         by: ["fault"],
-        read: kinds(metrics.faults),
+        read: () => entriesOf(metrics.faults),
       },
     ],
   } as const satisfies FigureSection;
