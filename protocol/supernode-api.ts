@@ -150,6 +150,8 @@ export const LINK_METHODS = {
   /** How many more nodes it would let attach just now: whoever is full or goes away sends its own there. */
   room: method(Nothing, z.strictObject({ nodes: z.number().int().nonnegative() })),
   ...SEARCH_LINK_METHODS,
+  /** Whether this supernode takes part, for one that nobody answers by UDP. */
+  standing: method(Nothing, z.strictObject({ isMember: z.boolean() })),
   /** Between holders of records when members come and go. What it leads to is told by a message of its own. */
   replicate: method(replication, Nothing),
   /** Passes an envelope to a device that is attached there. */

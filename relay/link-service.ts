@@ -15,6 +15,7 @@ export interface LinkServiceParts {
   readonly search: Pick<SearchService, "linkHandlers">;
   readonly notices: Pick<NetworkNotices, "take">;
   replicate(peer: LinkPeer, message: Uint8Array): void;
+  isMember(): boolean;
 }
 
 export type LinkHandlers = SessionHandlers<typeof LINK_REQUESTS, LinkPeer>;
@@ -27,6 +28,7 @@ export function linkHandlers({
   search,
   notices,
   replicate,
+  isMember,
 }: LinkServiceParts): LinkHandlers {
   return {
     ...search.linkHandlers,
@@ -68,6 +70,10 @@ export function linkHandlers({
 
     room() {
       return { nodes: attachments.room };
+    },
+
+    standing() {
+      return { isMember: isMember() };
     },
 
     replicate(peer, { message }) {

@@ -1,8 +1,11 @@
 /** Joins the other supernodes: from the members of the last time, or from the login server's list. */
 import type { Logger } from "pino";
 import { KithError } from "../protocol/errors.ts";
+import { caller } from "../protocol/rpc.ts";
+import { LINK_METHODS } from "../protocol/supernode-api.ts";
 import { type TrustAnchor, trustSupernodeList } from "../protocol/trust.ts";
 import type { DataFolder } from "./data-folder.ts";
+import { type LinkIdentity, openJoinedSocket } from "./joined-socket.ts";
 import type { LoginServerClient } from "./login-server-client.ts";
 import { type DatagramPort, openUdpPort } from "./membership/datagram-port.ts";
 import { GossipMembership } from "./membership/gossip-membership.ts";
@@ -14,6 +17,7 @@ import type { RelayTimes } from "./relay-times.ts";
 import type { SupernodeKeys } from "./supernode-keys.ts";
 
 const FILE = "members";
+const ASKED_AT_ONCE = 3;
 
 export interface OwnMembershipParts {
   readonly folder: DataFolder;
@@ -25,7 +29,7 @@ export interface OwnMembershipParts {
   readonly listen: string;
   readonly port: DatagramPort;
   readonly random: () => number;
-  readonly times: Pick<RelayTimes, "listPollMs" | "tcpReachMs">;
+  readonly times: Pick<RelayTimes, "listPollMs" | "tcpReachMs" | "standingMs">;
   readonly gossipTimes: Partial<GossipTimes>;
   readonly log: Logger;
 }
@@ -63,10 +67,41 @@ export async function joinOthers(parts: OwnMembershipParts): Promise<GossipMembe
   const polling = setInterval(() => {
     if (membership.members().size === 1) void meetListed();
   }, times.listPollMs);
+  const identity = { anchor, signSecret: keys.signing.secretKey, self: () => self };
+  const asking = setInterval(() => {
+    const { kind } = membership.stage;
+    if (kind === "member") return;
+    for (const other of someOf(membership.certified(), ASKED_AT_ONCE, random)) {
+      void isMember(other, identity, times.tcpReachMs).then((says) => says && membership.othersTakePart());
+    }
+  }, times.standingMs);
   membership.onStage(({ kind }) => {
-    if (kind === "left") clearInterval(polling);
+    if (kind !== "left") return;
+    clearInterval(polling);
+    clearInterval(asking);
   });
   return membership;
+}
+
+/** By TCP, while nobody answers by UDP. Never rejects. */
+async function isMember(other: Member, identity: LinkIdentity, withinMs: number): Promise<boolean> {
+  try {
+    const socket = await openJoinedSocket(other, identity, withinMs);
+    try {
+      return (await caller(socket, LINK_METHODS, withinMs)("standing", {})).isMember;
+    } finally {
+      socket.disconnect();
+    }
+  } catch {
+    return false;
+  }
+}
+
+function someOf(members: readonly Member[], count: number, random: () => number): Member[] {
+  const rest = [...members];
+  return Array.from({ length: Math.min(count, rest.length) }, () =>
+    rest.splice(Math.floor(random() * rest.length), 1),
+  ).flat();
 }
 
 /** Never fails: without the login server those who know this supernode will find it. */

@@ -30,7 +30,9 @@ export const RELAY_TIMES = {
   /** The login server's list is asked for new supernodes as long as none was met. */
   listPollMs: 60_000,
   /** A start waits this long to be let in by the others. */
-  decisionMs: 6_000,
+  decisionMs: 8_000,
+  /** Outside, some are asked by TCP whether they take part this often; soon enough to begin no network of our own. */
+  standingMs: 2_000,
   /** To reach a newcomer by TCP, TLS included. */
   tcpReachMs: 2_000,
   /** The newest notices of the login server are fetched, and compared with another supernode's. */

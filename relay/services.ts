@@ -105,6 +105,7 @@ export class Services {
       search: parts.search,
       notices,
       replicate: (peer, message) => this.replicator.receive(peer, message),
+      isMember: () => membership.stage.kind === "member",
     });
     const identity = { anchor, signSecret: keys.signing.secretKey, self: parts.self };
     this.standings = new HolderStandings(times);

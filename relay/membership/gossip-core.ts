@@ -47,6 +47,8 @@ export type GossipEvent =
   | { readonly type: "met"; readonly certificate: Signed<SupernodeCertificate> }
   /** What this supernode knew when it last wrote it down: from its own disk, so it is not checked again. */
   | { readonly type: "remember"; readonly members: Iterable<RememberedMember> }
+  /** Somebody who can be reached by TCP says that there are members, whatever is heard by UDP. */
+  | { readonly type: "others-take-part" }
   | { readonly type: "certificate-renewed"; readonly certificate: Signed<SupernodeCertificate> }
   | { readonly type: "leave" };
 
@@ -150,6 +152,11 @@ export class GossipCore {
     );
   }
 
+  /** Supernodes that may be members, without this one. */
+  certified(): Signed<SupernodeCertificate>[] {
+    return this.#joining.seeds();
+  }
+
   /** Our half of a hello. */
   hello(isAnswer: boolean): Hello {
     const { certificate, announcement } = this.#context.self;
@@ -213,6 +220,9 @@ export class GossipCore {
       case "met":
         this.#context.certificates.add(event.certificate);
         this.#reconnector.meet(event.certificate);
+        return;
+      case "others-take-part":
+        this.#joining.onOthersTakePart();
         return;
       case "remember":
         this.#remember(event.members);
@@ -374,8 +384,7 @@ export class GossipCore {
     const packets = Math.min(GOSSIP_LIMITS.packetsPerTarget, Math.ceil(queue.bytes / MAX_ITEMS_BYTES));
     for (const peer of table.sample(GOSSIP_LIMITS.fanout, null)) {
       for (let packet = 0; packet < packets && !queue.isEmpty; packet++) {
-        const items = queue.take(MAX_ITEMS_BYTES, limit);
-        send(this.#context, peer, { type: "gossip", items });
+        send(this.#context, peer, { type: "gossip", items: queue.take(MAX_ITEMS_BYTES, limit) });
       }
     }
   }

@@ -95,8 +95,18 @@ export class GossipMembership implements Membership {
     return this.#members;
   }
 
+  /** All supernodes with a good certificate that we know of, members or not, without this one. */
+  certified(): Member[] {
+    return this.#core.certified();
+  }
+
   meet(supernode: Member): void {
     this.#handle({ type: "met", certificate: supernode });
+  }
+
+  /** Another supernode says by TCP that it is a member: no reason to begin a network of our own. */
+  othersTakePart(): void {
+    this.#handle({ type: "others-take-part" });
   }
 
   /** The TCP link to a member has broken: it is probed at once. */

@@ -19,6 +19,8 @@ export class Joining {
   readonly #onMember: () => void;
   /** When a member last answered. */
   #memberAt = Number.NEGATIVE_INFINITY;
+  /** When we were last told that there are members. */
+  #outsideAt = Number.NEGATIVE_INFINITY;
   /** Others who are joining as well, and when they last answered. */
   readonly #companions = new Map<SupernodeId, number>();
   #startedAt = 0;
@@ -42,6 +44,13 @@ export class Joining {
     if (this.#isToBegin()) this.#enter({ kind: "member" });
   }
 
+  /** There are members, but none of them answers us: then it is our UDP that does not pass. */
+  onOthersTakePart(): void {
+    const { now, times } = this.#context;
+    this.#outsideAt = now;
+    if (now - Math.max(this.#memberAt, this.#startedAt) >= times.foundMs) this.turnedAway("udp");
+  }
+
   /** Somebody has reached us and vouches for us. */
   admitted(): void {
     this.#enter({ kind: "member" });
@@ -59,7 +68,7 @@ export class Joining {
   #round(): void {
     if (this.#isIn) return;
     const { agenda, now, times, stage } = this.#context;
-    const seeds = this.#seeds();
+    const seeds = this.seeds();
     if (this.#isToBegin()) {
       this.#enter({ kind: "member" });
       return;
@@ -79,14 +88,15 @@ export class Joining {
    */
   #isToBegin(): boolean {
     const { now, times, self } = this.#context;
-    if (now - this.#memberAt < 3 * times.vouchRetryMs) return false;
+    if (now - Math.max(this.#memberAt, this.#outsideAt) < 3 * times.vouchRetryMs) return false;
     const companions = new Set([...this.#companions].filter(([, at]) => now - at < times.foundMs).map(([id]) => id));
     const isPatient = now - this.#startedAt >= times.foundMs;
-    if (!isPatient && this.#seeds().some(({ value }) => !companions.has(value.supernodeId))) return false;
+    if (!isPatient && this.seeds().some(({ value }) => !companions.has(value.supernodeId))) return false;
     return [...companions].every((id) => self.id < id);
   }
 
-  #seeds(): Signed<SupernodeCertificate>[] {
+  /** Certified supernodes, without this one. */
+  seeds(): Signed<SupernodeCertificate>[] {
     const { certificates, self, now } = this.#context;
     return [...certificates.all()].filter(({ value }) => value.supernodeId !== self.id && value.expiresAt > now);
   }

@@ -114,6 +114,7 @@ export async function startHostileSupernode(
     find: () => ({ records: [] }),
     watchLeases: () => ({}),
     watchInboxes: () => ({}),
+    standing: () => ({ isMember: true }),
     replicate: () => ({}),
     tellNotices: () => ({}),
     room: () => ({ nodes: 0 }),

@@ -23,6 +23,7 @@ export interface TestSupernode extends Supernode {
 export interface ForkedSupernode {
   readonly supernodeId: SupernodeId;
   readonly certificate: SupernodeCertificate;
+  readonly dataFolder: string;
   readonly process: RelayProcess;
   kill(signal: NodeJS.Signals): void;
 }
@@ -80,14 +81,16 @@ export class TestNetwork {
     return added;
   }
 
-  async addProcess(args: readonly string[] = []): Promise<ForkedSupernode> {
-    const { dataFolder, loginServer, enrolmentToken } = this.options();
+  /** @param former one that has ended, to start again from its data folder */
+  async addProcess(args: readonly string[] = [], former?: ForkedSupernode): Promise<ForkedSupernode> {
+    const { loginServer, enrolmentToken, ...options } = this.options();
+    const dataFolder = former?.dataFolder ?? options.dataFolder;
     const network = ["--login-server", loginServer, "--enrolment-token", enrolmentToken];
     const relay = await startRelayProcess(["--data", dataFolder, ...network, ...args]);
     const { supernodeId } = await readiness(relay);
     const certificate = await this.certificateOf(supernodeId);
     const kill = (signal: NodeJS.Signals) => void relay.child.kill(signal);
-    const forked = { supernodeId, certificate, process: relay, kill };
+    const forked = { supernodeId, certificate, dataFolder, process: relay, kill };
     this.#forked.push(forked);
     return forked;
   }
