@@ -9,18 +9,21 @@ import type { SupernodeLink } from "./supernode-link.ts";
 
 const BEAT_MS = 3_000;
 const PATIENCE_MS = 6_000;
-/** Once the sound has stopped, most of the waiting is done. */
-const ALARMED_PATIENCE_MS = 2_000;
+/** Once the sound has stopped, most of the waiting is done: so many round trips are left, and at least this. */
+const ALARMED_ROUND_TRIPS = 4;
+const ALARMED_PATIENCE_MS = 700;
 /** After a machine has slept or stalled, timers run before the answers that lie ready. */
 const SECOND_LOOK_MS = 100;
 
+type FeltLink = Pick<SupernodeLink, "request" | "abandon" | "roundTripMs">;
+
 export class Pulse {
-  readonly #links: () => readonly Pick<SupernodeLink, "request" | "abandon">[];
+  readonly #links: () => readonly FeltLink[];
   readonly #clock: Clock;
   #cancelTimer: (() => void) | null = null;
 
   /** @param links those that are open just now */
-  constructor(links: () => readonly Pick<SupernodeLink, "request" | "abandon">[], clock: Clock) {
+  constructor(links: () => readonly FeltLink[], clock: Clock) {
     this.#links = links;
     this.#clock = clock;
   }
@@ -29,7 +32,7 @@ export class Pulse {
     if (this.#cancelTimer) return;
     const beat = () => {
       this.#cancelTimer = this.#clock.after(BEAT_MS, beat);
-      this.#feel(PATIENCE_MS);
+      this.#feel(() => PATIENCE_MS);
     };
     this.#cancelTimer = this.#clock.after(BEAT_MS, beat);
   }
@@ -41,13 +44,13 @@ export class Pulse {
 
   /** Something else has gone silent: a link that does not answer soon is given up. */
   alarm(): void {
-    this.#feel(ALARMED_PATIENCE_MS);
+    this.#feel(({ roundTripMs }) => Math.max(ALARMED_PATIENCE_MS, ALARMED_ROUND_TRIPS * roundTripMs));
   }
 
-  #feel(patienceMs: number): void {
+  #feel(patienceMs: (link: FeltLink) => number): void {
     for (const link of this.#links()) {
       let isSilent = true;
-      let cancel = this.#clock.after(patienceMs, () => {
+      let cancel = this.#clock.after(patienceMs(link), () => {
         cancel = this.#clock.after(SECOND_LOOK_MS, () => {
           if (isSilent) link.abandon();
         });

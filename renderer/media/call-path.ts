@@ -12,6 +12,8 @@ export type CallPath = "direct" | "relayed" | "relayed-tcp";
 export interface PathSample {
   /** Null while there is no connection. */
   readonly ownEnd: CallEnd | null;
+  /** The URL of the TURN server that we send through; null if we send directly. */
+  readonly relay: string | null;
   /** The type of the peer's candidate in use (RTCIceCandidateType). */
   readonly peerCandidate: string | null;
 }
@@ -34,7 +36,10 @@ export function endOfWord(word: string): CallEnd | null {
 }
 
 /** @param peerEnd as the peer has said; null if it has not */
-export function callPath({ ownEnd, peerCandidate }: PathSample, peerEnd: CallEnd | null): CallPath | null {
+export function callPath(
+  { ownEnd, peerCandidate }: Omit<PathSample, "relay">,
+  peerEnd: CallEnd | null,
+): CallPath | null {
   if (ownEnd === null) return null;
   if (ownEnd === "relay-tcp" || peerEnd === "relay-tcp") return "relayed-tcp";
   if (ownEnd === "relay-udp" || peerEnd === "relay-udp" || peerCandidate === "relay") return "relayed";
@@ -46,10 +51,19 @@ export function pathSample(report: RTCStatsReport, pair: string | null): PathSam
   const ends = pair === null ? undefined : report.get(pair);
   const local = ends === undefined ? undefined : report.get(ends.localCandidateId);
   const remote = ends === undefined ? undefined : report.get(ends.remoteCandidateId);
-  if (local === undefined) return { ownEnd: null, peerCandidate: null };
+  if (local === undefined) return { ownEnd: null, relay: null, peerCandidate: null };
   const viaRelay = local.relayProtocol === "udp" ? "relay-udp" : "relay-tcp";
   return {
     ownEnd: local.candidateType === "relay" ? viaRelay : "direct",
+    relay: local.candidateType === "relay" && typeof local.url === "string" ? local.url : null,
     peerCandidate: typeof remote?.candidateType === "string" ? remote.candidateType : null,
   };
+}
+
+/** @param relay the URL of a TURN server in use, which may name its transport in other words than the lists do (RFC 7065) */
+export function isAmong(iceServers: readonly RTCIceServer[], relay: string): boolean {
+  const place = (url: string) => url.replace(/^turns?:/, "").replace(/\?.*$/, "");
+  return iceServers.some(({ urls }) =>
+    [urls].flat().some((url) => !url.startsWith("stun") && place(url) === place(relay)),
+  );
 }

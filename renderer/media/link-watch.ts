@@ -20,6 +20,8 @@ export type LinkEvent =
   | { readonly type: "sample"; readonly sample: LinkSample }
   /** Anything over the data channel. */
   | { readonly type: "heard"; readonly at: number }
+  /** The relay that we send through is no longer among those that we may use: it has most likely died. */
+  | { readonly type: "relay-gone" }
   /** The peer says whether it sends sound: muted or on hold, none is due. */
   | { readonly type: "peer-sending"; readonly at: number; readonly sending: boolean }
   /** The peer's WebRTC connection is gone for good; if that is a hang-up, its signal follows. */
@@ -69,6 +71,9 @@ export function stepLink(state: LinkState, event: LinkEvent, initiator: boolean)
       return sampled(state, event.sample, initiator);
     case "heard":
       return heard(state, event.at);
+    case "relay-gone":
+      // The old path stays in use until there is a new one, so that a mistake is not heard.
+      return { state, actions: state.phase === "flowing" ? ["restart"] : [] };
     case "peer-sending":
       return peerSending(state, event.at, event.sending);
     case "closed":

@@ -2,7 +2,7 @@
 import type { MediaSignal } from "../../protocol/call-signal.ts";
 import { KithError } from "../../protocol/errors.ts";
 import type { Clock } from "../app/clock.ts";
-import { type CallEnd, type CallPath, callPath, endOfWord, type PathSample, wordOfEnd } from "./call-path.ts";
+import { type CallEnd, type CallPath, callPath, endOfWord, isAmong, type PathSample, wordOfEnd } from "./call-path.ts";
 import { type LinkAction, type LinkEvent, OPENING, stepLink } from "./link-watch.ts";
 import { type OpenMicrophone, stopStream } from "./microphone.ts";
 import type { OpenPeer, PeerConnection } from "./peer-connection.ts";
@@ -48,6 +48,7 @@ export function openMediaSession(parts: MediaParts, options: MediaSessionOptions
   let path: CallPath | null = null;
   let peerEnd: CallEnd | null = null;
   let toldEnd: CallEnd | null = null;
+  let relay: string | null = null;
   let sending = true;
   let microphone: MediaStream | null = null;
   let peer: PeerConnection | null = null;
@@ -133,6 +134,7 @@ export function openMediaSession(parts: MediaParts, options: MediaSessionOptions
   function follow(seen: PathSample): void {
     if (closed) return;
     const { ownEnd } = seen;
+    relay = seen.relay;
     if (ownEnd !== null && ownEnd !== toldEnd && peer?.say(wordOfEnd(ownEnd))) toldEnd = ownEnd;
     const now = callPath(seen, peerEnd);
     if (now === path) return;
@@ -191,6 +193,7 @@ export function openMediaSession(parts: MediaParts, options: MediaSessionOptions
     setIceServers(fresh) {
       iceServers = fresh;
       peer?.setIceServers(fresh);
+      if (relay !== null && !isAmong(fresh, relay)) step({ type: "relay-gone" });
     },
     close,
   };

@@ -212,6 +212,7 @@ const NOTHING_HEARD: PeerSample = {
   checksAnswered: 0,
   connection: "closed",
   ownEnd: null,
+  relay: null,
   peerCandidate: null,
 };
 

@@ -59,6 +59,7 @@ function window() {
           checksAnswered: 0,
           connection: "connected" as const,
           ownEnd: "relay-udp" as const,
+          relay: null,
           peerCandidate: "host",
         }),
         close: vi.fn(),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type CallEnd, callPath, endOfWord, pathSample, wordOfEnd } from "../../renderer/media/call-path.ts";
+import { type CallEnd, callPath, endOfWord, isAmong, pathSample, wordOfEnd } from "../../renderer/media/call-path.ts";
 
 const ENDS: readonly CallEnd[] = ["direct", "relay-udp", "relay-tcp"];
 
@@ -45,10 +45,34 @@ describe("WebRTC's statistics", () => {
     [{ candidateType: "relay", relayProtocol: "tcp" }, "relay-tcp"],
     [{ candidateType: "relay", relayProtocol: "tls" }, "relay-tcp"],
   ])("a local candidate %j is our end %s", (local, ownEnd) => {
-    expect(pathSample(report(local, { candidateType: "srflx" }), "P")).toEqual({ ownEnd, peerCandidate: "srflx" });
+    expect(pathSample(report(local, { candidateType: "srflx" }), "P")).toMatchObject({
+      ownEnd,
+      peerCandidate: "srflx",
+    });
+  });
+
+  test("name the relay in use, and none for a path of our own", () => {
+    const url = "turn:192.0.2.9:443?transport=tcp";
+    const relayed = { candidateType: "relay", relayProtocol: "tcp", url };
+    expect(pathSample(report(relayed, {}), "P").relay).toBe(url);
+    expect(pathSample(report({ candidateType: "srflx", url }, {}), "P").relay).toBeNull();
   });
 
   test("without a pair in use say nothing", () => {
-    expect(pathSample(report({}, {}), null)).toEqual({ ownEnd: null, peerCandidate: null });
+    expect(pathSample(report({}, {}), null)).toEqual({ ownEnd: null, relay: null, peerCandidate: null });
   });
+});
+
+test.each([
+  ["turn:192.0.2.9:443?transport=udp", true],
+  ["turns:192.0.2.9:443?transport=tcp", true],
+  ["turn:[2001:db8::9]:3478?transport=udp", true],
+  ["turn:192.0.2.9:444?transport=udp", false],
+  ["turn:192.0.2.7:443?transport=udp", false],
+])("a relay in use, %s, is among those given: %s", (relay, among) => {
+  const iceServers = [
+    { urls: "turn:[2001:db8::9]:3478", username: "u", credential: "c" },
+    { urls: ["stun:192.0.2.7:443", "turn:192.0.2.9:443", "turn:192.0.2.9:443?transport=tcp"] },
+  ];
+  expect(isAmong(iceServers, relay)).toBe(among);
 });

@@ -39,6 +39,7 @@ function session({ initiator = true } = {}) {
     checksAnswered: 0,
     connection: "new",
     ownEnd: null,
+    relay: null,
     peerCandidate: null,
   };
   const paths: (string | null)[] = [];
@@ -284,5 +285,33 @@ describe("closing", () => {
     expect(call.sent).toEqual([]);
     expect(call.reports).toEqual(["connected"]);
     expect(call.troubles).toEqual([]);
+  });
+});
+
+describe("a relay in use that is no longer among ours", () => {
+  const relay = "turn:192.0.2.9:443?transport=udp";
+  const other = { urls: ["turn:192.0.2.8:443", "turn:192.0.2.8:443?transport=tcp"], username: "u", credential: "c" };
+  const same = { urls: ["stun:192.0.2.9:443", "turn:192.0.2.9:443"], username: "v", credential: "d" };
+
+  test("is left at once, before anybody hears that it is silent", async () => {
+    const call = session();
+    await call.connect();
+    call.hear({ ownEnd: "relay-udp", relay });
+    await call.clock.advance(200);
+    call.media.setIceServers([other]);
+    expect(call.peer.restart).toHaveBeenCalledOnce();
+    expect(call.reports).toEqual(["connected"]);
+  });
+
+  test("is told from one with a new credential, and from a call that goes directly", async () => {
+    const call = session();
+    await call.connect();
+    call.hear({ ownEnd: "relay-udp", relay });
+    await call.clock.advance(200);
+    call.media.setIceServers([other, same]);
+    call.hear({ ownEnd: "direct", relay: null });
+    await call.clock.advance(200);
+    call.media.setIceServers([other]);
+    expect(call.peer.restart).not.toHaveBeenCalled();
   });
 });
