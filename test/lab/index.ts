@@ -1,6 +1,6 @@
 /**
- * The whole matrix of the lab: every pair of access lines, called by real apps. Prints a
- * table, and with --json one JSON object on the last line.
+ * The whole matrix of the lab: every pair of access lines, called by real apps; or faults
+ * under such calls. Prints a table, and with --json one JSON object on the last line.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,7 +11,8 @@ import { openDisplay } from "../../scripts/display.ts";
 import { Lifetime } from "../../scripts/lifetime.ts";
 import { readyMachine } from "../../scripts/ready-machine.ts";
 import { ACCESS_KINDS, type AccessKind, shouldBeDirect } from "./access-kind.ts";
-import { Lab } from "./lab.ts";
+import { callThroughFault, FAULTS, FAULTY_CALLS, type FaultResult } from "./faults.ts";
+import { Lab, type Wire } from "./lab.ts";
 import { callThrough, type LabStage, openData, type PairResult } from "./lab-call.ts";
 import { whyNoLab } from "./lab-needs.ts";
 import { startLabNetwork } from "./lab-network.ts";
@@ -19,6 +20,9 @@ import { startLabNetwork } from "./lab-network.ts";
 const HELP = `Usage: npm run test:lab -- [options]
 
   --json            one JSON object on the last line: pairs, connected, setupP95Ms
+  --faults          instead: real calls while relays die, NATs forget and cables are out for 3 s,
+                    and the gap that is heard; fields: faults, survived
+  --fault NAME      only this one (can be given several times): ${FAULTS.join(", ")}
   --pair A,B        only this one (can be given several times); kinds: ${ACCESS_KINDS.join(", ")}
   --delay-ms N      of each access line, each way (default 50)
   --jitter-ms N     (default 5)
@@ -41,6 +45,8 @@ const { values } = parseArgs({
     json: { type: "boolean" },
     help: { type: "boolean" },
     keep: { type: "boolean" },
+    faults: { type: "boolean" },
+    fault: { type: "string", multiple: true, default: [...FAULTS] },
     pair: { type: "string", multiple: true },
     "delay-ms": { type: "string", default: "50" },
     "jitter-ms": { type: "string", default: "5" },
@@ -52,7 +58,7 @@ if (values.help) {
   process.stdout.write(HELP);
 } else {
   const reason = await whyNoLab(process.env);
-  if (reason === null) await runMatrix();
+  if (reason === null) await run();
   else skip(reason);
 }
 
@@ -62,7 +68,7 @@ function skip(reason: string): void {
     process.stdout.write(`${JSON.stringify({ skipped: reason, pairs: [], connected: 0, setupP95Ms: null })}\n`);
 }
 
-async function runMatrix(): Promise<void> {
+async function run(): Promise<void> {
   const lifetime = new Lifetime();
   lifetime.endOnSignals();
   try {
@@ -72,20 +78,40 @@ async function runMatrix(): Promise<void> {
       jitterMs: Number(values["jitter-ms"]),
       loss: Number(values["loss-percent"]) / 100,
     };
-    const pairs: PairResult[] = [];
-    for (const [a, b] of wantedPairs()) {
-      const result = await callThrough(stage, a, b, wire);
-      pairs.push(result);
-      process.stdout.write(`${lineOf(result)}\n`);
-    }
-    const connected = pairs.filter((pair) => pair.connected).length;
-    const setupP95Ms = percentile95(pairs.flatMap(({ setupMs }) => (setupMs === null ? [] : [setupMs])));
-    process.stdout.write(`${connected} of ${pairs.length} connected, set-up p95 ${setupP95Ms} ms\n`);
-    if (values.json) process.stdout.write(`${JSON.stringify({ pairs, connected, setupP95Ms, wire })}\n`);
-    process.exitCode = pairs.every(isAsItShouldBe) ? 0 : 1;
+    await (values.faults ? runFaults(stage, wire) : runMatrix(stage, wire));
   } finally {
     await lifetime.end();
   }
+}
+
+async function runMatrix(stage: LabStage, wire: Wire): Promise<void> {
+  const pairs: PairResult[] = [];
+  for (const [a, b] of wantedPairs() ?? ALL_PAIRS) {
+    const result = await callThrough(stage, a, b, wire);
+    pairs.push(result);
+    process.stdout.write(`${lineOf(result)}\n`);
+  }
+  const connected = pairs.filter((pair) => pair.connected).length;
+  const setupP95Ms = percentile95(pairs.flatMap(({ setupMs }) => (setupMs === null ? [] : [setupMs])));
+  process.stdout.write(`${connected} of ${pairs.length} connected, set-up p95 ${setupP95Ms} ms\n`);
+  if (values.json) process.stdout.write(`${JSON.stringify({ pairs, connected, setupP95Ms, wire })}\n`);
+  process.exitCode = pairs.every(isAsItShouldBe) ? 0 : 1;
+}
+
+async function runFaults(stage: LabStage, wire: Wire): Promise<void> {
+  const faults: FaultResult[] = [];
+  const pairs = wantedPairs();
+  for (const one of FAULTY_CALLS) {
+    if (!values.fault.includes(one.fault)) continue;
+    if (pairs !== null && !pairs.some(([a, b]) => a === one.a && b === one.b)) continue;
+    const result = await callThroughFault(stage, one, wire);
+    faults.push(result);
+    process.stdout.write(`${lineOfFault(result)}\n`);
+  }
+  const survived = faults.filter((fault) => fault.survived).length;
+  process.stdout.write(`${survived} of ${faults.length} calls survived\n`);
+  if (values.json) process.stdout.write(`${JSON.stringify({ faults, survived, wire })}\n`);
+  process.exitCode = survived === faults.length ? 0 : 1;
 }
 
 async function openLabStage(lifetime: Lifetime): Promise<LabStage> {
@@ -105,8 +131,9 @@ async function openLabStage(lifetime: Lifetime): Promise<LabStage> {
   return { lab, network, runtime, data, voices, env: display.env };
 }
 
-function wantedPairs(): readonly (readonly [AccessKind, AccessKind])[] {
-  if (values.pair === undefined) return ALL_PAIRS;
+/** Null: all. */
+function wantedPairs(): readonly (readonly [AccessKind, AccessKind])[] | null {
+  if (values.pair === undefined) return null;
   return values.pair.map((text) => {
     const [a, b] = text.split(",").map((word) => ACCESS_KINDS.find((kind) => kind === word));
     if (a === undefined || b === undefined) throw new Error(`${text} is no pair of ${ACCESS_KINDS.join(", ")}`);
@@ -114,8 +141,8 @@ function wantedPairs(): readonly (readonly [AccessKind, AccessKind])[] {
   });
 }
 
-function isAsItShouldBe({ a, b, connected, path, gapFree }: PairResult): boolean {
-  return connected && gapFree && (!shouldBeDirect(a, b) || path === "direct");
+function isAsItShouldBe({ a, b, connected, path, gapFree, recognised }: PairResult): boolean {
+  return connected && gapFree && recognised && (!shouldBeDirect(a, b) || path === "direct");
 }
 
 function lineOf(result: PairResult): string {
@@ -130,6 +157,12 @@ function lineOf(result: PairResult): string {
     connected ? (recognised ? "speech recognised" : "speech not recognised") : (error ?? ""),
   ];
   return columns.join("  ");
+}
+
+function lineOfFault({ fault, a, b, path, pathAfter, survived, gapMs, error }: FaultResult): string {
+  const way = survived ? `${path}, then ${pathAfter}` : String(path ?? "no call");
+  const gap = gapMs === null ? (error ?? "") : `gap ${gapMs} ms`;
+  return [survived ? "ok  " : "FAIL", fault.padEnd(14), `${a} - ${b}`.padEnd(28), way.padEnd(32), gap].join("  ");
 }
 
 function percentile95(values: readonly number[]): number | null {

@@ -46,54 +46,81 @@ const WATCHED_MS = 10_000;
 const MAX_GAP_MS = 200;
 const LOOK_EVERY_MS = 50;
 const PATH_PATIENCE_MS = 5_000;
+const HEARING_PATIENCE_MS = 20_000;
 const PATHS = {
   "Direct connection": "direct",
   "Through a relay": "relayed",
   "Through a relay over TCP": "relayed-tcp",
 } as const;
 
-/** Opens both apps behind such lines, has them call each other, and closes them. */
+export interface LabCall {
+  readonly alice: Actor;
+  readonly bob: Actor;
+  /** From Accept to the first decoded sound on both sides. */
+  readonly setupMs: number;
+}
+
+/** Opens both apps behind such lines and has Alice call Bob. @param lifetime ends it all */
+export async function openCall(
+  stage: LabStage,
+  a: AccessKind,
+  b: AccessKind,
+  wire: Wire | null,
+  lifetime: Lifetime,
+): Promise<LabCall> {
+  await stage.lab.connect("alice", a, wire);
+  await stage.lab.connect("bob", b, wire);
+  const [alice, bob] = await Promise.all([
+    openBehind(stage, "alice", a, lifetime),
+    openBehind(stage, "bob", b, lifetime),
+  ]);
+  await meet({ alice, bob });
+  await ring(alice, bob);
+  return { alice, bob, setupMs: await accept(alice, bob) };
+}
+
+/** One call between two such lines, and all that is measured of it. */
 export async function callThrough(
   stage: LabStage,
   a: AccessKind,
   b: AccessKind,
   wire: Wire | null,
-  during: (alice: Actor, bob: Actor) => Promise<void> = async () => {},
 ): Promise<PairResult> {
   const lifetime = new Lifetime();
   try {
-    await stage.lab.connect("alice", a, wire);
-    await stage.lab.connect("bob", b, wire);
-    const [alice, bob] = await Promise.all([
-      openBehind(stage, "alice", a, lifetime),
-      openBehind(stage, "bob", b, lifetime),
-    ]);
-    await meet({ alice, bob });
-    await ring(alice, bob);
-    const setupMs = await accept(alice, bob);
-    const gaps = await Promise.all([longestGapMs(alice), longestGapMs(bob)]);
-    const longest = Math.max(...gaps);
+    const { alice, bob, setupMs } = await openCall(stage, a, b, wire, lifetime);
+    const longest = Math.max(...(await Promise.all([longestGapMs(alice), longestGapMs(bob)])));
     const path = await pathOf(alice);
     const [ofAlice, ofBob] = await Promise.all([alice, bob].map(({ window }) => readCallStats(window.page)));
     const candidates = `${ofAlice?.pair} ${ofBob?.pair}`;
-    const hearing = [await hear(alice, bob), await hear(bob, alice)];
-    await during(alice, bob);
-    const recognised = hearing.every((one) => one.recognised);
+    const recognised = await recogniseEachOther(alice, bob);
     const gapFree = longest <= MAX_GAP_MS;
     return { a, b, connected: true, path, setupMs, gapFree, longestGapMs: longest, candidates, recognised };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    const nothing = {
-      connected: false,
-      path: null,
-      setupMs: null,
-      gapFree: false,
-      longestGapMs: null,
-      candidates: null,
-    };
-    return { a, b, ...nothing, recognised: false, error: why };
+    return { a, b, ...NOT_CONNECTED, error: error instanceof Error ? error.message : String(error) };
   } finally {
     await lifetime.end();
+  }
+}
+
+const NOT_CONNECTED = {
+  connected: false,
+  path: null,
+  setupMs: null,
+  gapFree: false,
+  longestGapMs: null,
+  candidates: null,
+  recognised: false,
+};
+
+/** Both begin to speak at once, and echo cancellation cuts words off then: so it is looked for a while. */
+async function recogniseEachOther(alice: Actor, bob: Actor): Promise<boolean> {
+  const end = Date.now() + HEARING_PATIENCE_MS;
+  for (;;) {
+    const hearing = [await hear(alice, bob), await hear(bob, alice)];
+    if (hearing.every(({ recognised }) => recognised)) return true;
+    if (Date.now() > end) return false;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
   }
 }
 

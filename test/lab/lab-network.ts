@@ -12,9 +12,14 @@ export interface LabNetwork {
   readonly url: string;
   /** For apps: it has the certificate authority of the login server. */
   readonly env: NodeJS.ProcessEnv;
-  readonly supernodes: Readonly<Record<"sn1" | "sn2", LabProcess>>;
+  /** As a machine dies that loses its power. */
+  kill(supernode: LabSupernode): Promise<void>;
+  start(supernode: LabSupernode): Promise<void>;
   close(): Promise<void>;
 }
+
+export const LAB_SUPERNODES = ["sn1", "sn2"] as const;
+export type LabSupernode = (typeof LAB_SUPERNODES)[number];
 
 const ENROLMENT_TOKEN = "the enrolment token of the lab";
 const PASSWORD = "a password of the lab";
@@ -47,19 +52,25 @@ export async function startLabNetwork(lab: Lab, folder: string, data: DataFolder
     started.push(await startInHost(host("proxy"), "connect-proxy", [PROXY.host, String(PROXY.port)]));
 
     const url = `https://${PUBLIC.login}`;
-    const startSupernode = async (name: "sn1" | "sn2") => {
+    const supernodes = new Map<LabSupernode, LabProcess>();
+    const start = async (name: LabSupernode) => {
       const args = ["--data", join(folder, name), "--login-server", url, "--enrolment-token", ENROLMENT_TOKEN];
       args.push("--listen", PUBLIC[name], "--port", TURN_PORT, "--allow-peer", LAB_RANGE);
       const supernode = await startScriptInHost(host(name), script("relay"), args, { env, logFile: logFile(name) });
       started.push(supernode);
-      return supernode;
+      supernodes.set(name, supernode);
     };
-    const sn1 = await startSupernode("sn1");
-    const sn2 = await startSupernode("sn2");
+    const kill = async (name: LabSupernode) => {
+      const supernode = supernodes.get(name);
+      // What was started is `ip netns exec`, which has become the supernode itself.
+      supernode?.child.kill("SIGKILL");
+      await supernode?.ended;
+    };
+    for (const name of LAB_SUPERNODES) await start(name);
     const people = [url, PASSWORD, data.in("alice"), data.in("bob")];
     const provisioning = await startInHost(host("login"), "provision", people, { env, logFile: logFile("provision") });
     await provisioning.ended;
-    return { url, env, supernodes: { sn1, sn2 }, close };
+    return { url, env, kill, start, close };
   } catch (error) {
     await close();
     throw error;

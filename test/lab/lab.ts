@@ -37,6 +37,7 @@ export interface Wire {
 export class Lab {
   readonly #prefix = `kith-${process.pid}-`;
   readonly #wires = new Map<Side, LabProcess>();
+  readonly #isPublic = new Map<Side, boolean>();
 
   /** @throws Error with the tool's words where the machine does not allow it; ask whyNoLab before */
   static async open(): Promise<Lab> {
@@ -60,6 +61,7 @@ export class Lab {
     await this.#unplug(side);
     const { router, direct, lan } = SIDES[side];
     const isPublic = kind === "public";
+    this.#isPublic.set(side, isPublic);
     const far = this.namespace(isPublic ? "inet" : router);
     const farEnd = isPublic ? `host-${side}` : "lan";
     await run("ip", [
@@ -92,6 +94,15 @@ export class Lab {
   /** As a home router does that is restarted. */
   async forgetMappings(side: Side): Promise<void> {
     await tryRun("ip", ["netns", "exec", this.namespace(SIDES[side].router), "conntrack", "-F"]);
+  }
+
+  /** Between the host or its router and the provider; neither loses its addresses. */
+  async pullCable(side: Side): Promise<void> {
+    await this.#ip("inet", "link", "set", this.#providersEnd(side), "down");
+  }
+
+  async plugIn(side: Side): Promise<void> {
+    await this.#ip("inet", "link", "set", this.#providersEnd(side), "up");
   }
 
   /** Ends every process inside, then the namespaces. */
@@ -143,6 +154,11 @@ export class Lab {
     await tryRun("ip", ["-n", this.namespace(side), "link", "del", "eth0"]);
     await tryRun("ip", ["-n", this.namespace("inet"), "link", "del", `wire-${side}`]);
     await this.#ip("inet", "link", "set", `wan-${side}`, "master", "br0");
+  }
+
+  #providersEnd(side: Side): string {
+    if (this.#wires.has(side)) return `wire-${side}-br`;
+    return this.#isPublic.get(side) ? `host-${side}` : `wan-${side}`;
   }
 
   /** Puts a process between the line and the bridge: kernels without sch_netem have no delay of their own. */
