@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { parseArgs } from "node:util";
 import { Failure } from "./failure.ts";
 import { runCommand } from "./run-command.ts";
+import { ensureTools } from "./system-packages.ts";
 import { benchProcess, type Subject, type SubjectName, startSubject, startToolPeer } from "./turn-bench-servers.ts";
 import type { LoadReport } from "./turn-load.ts";
 
@@ -58,7 +59,7 @@ const OPTIONS = {
 
 export async function benchRelay(args: readonly string[]): Promise<void> {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
-  await requireTools("taskset", "turnserver", "turnutils_uclient", "turnutils_peer");
+  await requireTools();
   const rounds: Round[] = [];
   for (let round = 1; round <= Number(values.rounds); round++) {
     rounds.push(await runRound(values.seconds));
@@ -192,11 +193,11 @@ function medianOf(rounds: readonly Round[], value: (round: Round) => number): nu
   return Math.round(middle * 1_000) / 1_000;
 }
 
-async function requireTools(...tools: readonly string[]): Promise<void> {
+async function requireTools(): Promise<void> {
   if (process.platform !== "linux") throw new Failure("The relay's benchmark needs Linux.");
-  for (const tool of tools) {
-    const found = await runCommand("sh", ["-c", `command -v ${tool}`]);
-    if (found.code !== 0)
-      throw new Failure(`The relay's benchmark needs ${tool} (Debian: apt-get install coturn util-linux).`);
-  }
+  const missing = await ensureTools(
+    { taskset: "util-linux", turnserver: "coturn", turnutils_uclient: "coturn", turnutils_peer: "coturn" },
+    process.env,
+  );
+  if (missing !== null) throw new Failure(`The relay's benchmark is not possible here: ${missing}.`);
 }
