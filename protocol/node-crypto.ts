@@ -28,10 +28,21 @@ function importPublicKey(raw: Uint8Array): KeyObject {
   return key;
 }
 
+/** A process signs with few keys, each kept in one place: gone with it. */
+const privateKeys = new WeakMap<Uint8Array, KeyObject>();
+
+function importPrivateKey(raw: Uint8Array): KeyObject {
+  const known = privateKeys.get(raw);
+  if (known) return known;
+  const der = Buffer.concat([PKCS8_PREFIX, raw.subarray(0, 32)]);
+  const key = createPrivateKey({ key: der, format: "der", type: "pkcs8" });
+  privateKeys.set(raw, key);
+  return key;
+}
+
 export const nodeSignatures: SignatureScheme = {
   sign(message, secretKey) {
-    const der = Buffer.concat([PKCS8_PREFIX, secretKey.subarray(0, 32)]);
-    return new Uint8Array(sign(null, message, createPrivateKey({ key: der, format: "der", type: "pkcs8" })));
+    return new Uint8Array(sign(null, message, importPrivateKey(secretKey)));
   },
   verify(message, signature, publicKey) {
     if (publicKey.length !== SIGN_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;

@@ -21,6 +21,7 @@ const COMMANDS = [
   "test-lab",
   "check-code",
   "bench",
+  "sim",
   "dist",
   "runtime",
 ];

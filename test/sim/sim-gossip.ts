@@ -309,6 +309,11 @@ export class SimGossip {
     );
   }
 
+  /** Of the line between two nodes, as it is just now. */
+  roundTripMs(from: SimNode, to: SimNode): number {
+    return 2 * this.#latency(from, to.id);
+  }
+
   #carry(from: SimNode, to: SupernodeId, through: Door, arrive: (target: SimNode) => void): void {
     from.sentPackets++;
     from.hasSentTo.add(to);

@@ -1,0 +1,72 @@
+/** `npm run sim -- [--nodes N] [--minutes N] …`: a long simulation, and a table that carries it to other sizes. */
+import { parseArgs } from "node:util";
+import { project, quietBytesPerSecond } from "./sim-report.ts";
+import { DEFAULT_RUN, type SimRun, simulate } from "./sim-run.ts";
+
+const HELP = `Simulates a network of supernodes under a virtual clock, with the real membership and record code.
+Signatures are cheap stand-ins; packets are counted by their real size.
+
+  --nodes N            ${DEFAULT_RUN.supernodes}
+  --minutes N          of simulated time: ${DEFAULT_RUN.minutes}
+  --users N            for each supernode: ${DEFAULT_RUN.usersPerSupernode}
+  --loss P             share of packets lost: ${DEFAULT_RUN.loss}
+  --session-hours H    median life of a supernode: ${DEFAULT_RUN.medianSessionMs / 3_600_000}
+  --look-ups N         a second: ${DEFAULT_RUN.lookUpsPerSecond}
+  --kill P             share killed at once after a third of the time: ${DEFAULT_RUN.kill}
+  --partition P        share cut off for two minutes after two thirds of the time: ${DEFAULT_RUN.partition}
+  --seed N             ${DEFAULT_RUN.seed}; the same seed gives the same run
+  --json               the figures as one JSON object on the last line`;
+
+const USERS = 20_000_000;
+const SIZES = [1_000, 2_000, 5_000, 10_000, 20_000];
+
+const { values } = parseArgs({
+  options: {
+    nodes: { type: "string" },
+    minutes: { type: "string" },
+    users: { type: "string" },
+    loss: { type: "string" },
+    "session-hours": { type: "string" },
+    "look-ups": { type: "string" },
+    kill: { type: "string" },
+    partition: { type: "string" },
+    seed: { type: "string" },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+function number(text: string | undefined, otherwise: number): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (!Number.isFinite(value) || value < 0) throw new Error(`not a number: ${text}`);
+  return value;
+}
+
+if (values.help) console.log(HELP);
+else {
+  const run: SimRun = {
+    seed: number(values.seed, DEFAULT_RUN.seed),
+    supernodes: number(values.nodes, DEFAULT_RUN.supernodes),
+    minutes: number(values.minutes, DEFAULT_RUN.minutes),
+    usersPerSupernode: number(values.users, DEFAULT_RUN.usersPerSupernode),
+    loss: number(values.loss, DEFAULT_RUN.loss),
+    medianSessionMs: number(values["session-hours"], DEFAULT_RUN.medianSessionMs / 3_600_000) * 3_600_000,
+    lookUpsPerSecond: number(values["look-ups"], DEFAULT_RUN.lookUpsPerSecond),
+    kill: number(values.kill, DEFAULT_RUN.kill),
+    partition: number(values.partition, DEFAULT_RUN.partition),
+  };
+  const startedAt = performance.now();
+  const figures = simulate(run, (minute, directory) => {
+    const wallSeconds = Math.round((performance.now() - startedAt) / 1_000);
+    console.error(
+      `minute ${minute} of ${run.minutes} (${wallSeconds} s): ${directory.gossip.up.length} supernodes, ` +
+        `${directory.missingReplicas()} replicas missing, ${directory.falseDeaths} false deaths`,
+    );
+  });
+  console.table(Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, { value }])));
+  const quiet = quietBytesPerSecond(figures.gossipBytesPerSecond, figures.supernodes, run.medianSessionMs);
+  const hours = run.medianSessionMs / 3_600_000;
+  console.log(`\nCarried to ${USERS / 1e6} million users; sent by each supernode, sessions of ${hours} h:`);
+  console.table(SIZES.map((supernodes) => project(supernodes, USERS, run.medianSessionMs, quiet)));
+  if (values.json) console.log(JSON.stringify(figures));
+}

@@ -1,0 +1,215 @@
+/**
+ * A whole directory under a virtual clock: gossip, records, replication and look-ups by
+ * the real code; people who attach, whose homes die, and who are looked up.
+ */
+import type { SupernodeId } from "../../protocol/identifiers.ts";
+import { LEASE_REPLICAS, TIMES } from "../../protocol/limits.ts";
+import type { MembershipChange } from "../../relay/membership-source.ts";
+import { queryHolders } from "../../relay/records/holder-query.ts";
+import { PlacementTable } from "../../relay/records/placement-table.ts";
+import { SimGossip, type SimGossipOptions, type SimNode } from "./sim-gossip.ts";
+import { SimHolder } from "./sim-holder.ts";
+import { SimUser } from "./sim-users.ts";
+
+/** Lease and certificate, with what TLS, WebSocket and IP put around them. */
+const STORE_BYTES = 700;
+/** Holders are asked in full about unknown people for so long after a change. */
+const CAUTIOUS_MS = 2 * 60_000;
+/** People notice that their home is gone (two missed pings), then spread over this. */
+const NOTICE_MS = 15_000;
+const REATTACH_MS = 60_000;
+
+export interface SimDirectoryOptions extends SimGossipOptions {
+  readonly supernodes: number;
+  readonly usersPerSupernode: number;
+  /** Share of people who are away: nobody refreshes their leases. */
+  readonly awayShare: number;
+}
+
+export interface LookUpOutcome {
+  readonly isFound: boolean;
+  /** Of somebody who is away: that takes more than one witness. */
+  readonly isAway: boolean;
+  readonly requests: number;
+  readonly tookMs: number;
+}
+
+export class SimDirectory {
+  readonly gossip: SimGossip;
+  readonly users: SimUser[] = [];
+  readonly replicas = LEASE_REPLICAS;
+  /** How long after its death each member was concluded to be dead by each other one. */
+  readonly detectionsMs: number[] = [];
+  falseDeaths = 0;
+  registrationBytes = 0;
+  readonly #holders = new Map<SupernodeId, SimHolder>();
+  readonly #diedAt = new Map<SupernodeId, number>();
+  readonly #usersOf = new Map<SupernodeId, Set<SimUser>>();
+
+  constructor(options: SimDirectoryOptions) {
+    this.gossip = new SimGossip(options);
+    this.gossip.onChange = (node, change) => this.#onChange(node, change);
+    const nodes = this.gossip.form(options.supernodes);
+    for (const node of nodes) this.#hold(node);
+    for (let count = options.supernodes * options.usersPerSupernode; count > 0; count--) {
+      this.#settle(this.gossip.random() < options.awayShare);
+    }
+  }
+
+  get now(): number {
+    return this.gossip.time.now;
+  }
+
+  get holders(): SimHolder[] {
+    return this.gossip.up.flatMap(({ id }) => this.#holders.get(id) ?? []);
+  }
+
+  join(): SimNode {
+    const node = this.gossip.add();
+    node.start(this.gossip.seedsFor(node));
+    this.#hold(node);
+    return node;
+  }
+
+  /** A crash, or with a goodbye. */
+  end(node: SimNode, isGraceful: boolean): void {
+    if (isGraceful) node.leave();
+    else {
+      node.kill();
+      this.#diedAt.set(node.id, this.now);
+    }
+    this.#holders.delete(node.id);
+    for (const user of this.#usersOf.get(node.id) ?? []) this.#moveSoon(user);
+    this.#usersOf.delete(node.id);
+  }
+
+  /** Replicas that should be there by who really lives, over all people, and are not. */
+  missingReplicas(): number {
+    const members = this.gossip.up.filter(({ core }) => core.stage.kind === "member");
+    const truth = new PlacementTable(members.map(({ id }) => id));
+    return this.users.reduce((sum, { userId, deviceId }) => {
+      const holders = truth.holders(userId, this.replicas);
+      return sum + holders.filter((id) => this.#holders.get(id)?.store.sequenceOf(userId, deviceId) == null).length;
+    }, 0);
+  }
+
+  /** People of whom no supernode has a record any more. */
+  lostUsers(): number {
+    const holders = this.holders;
+    return this.users.filter((user) =>
+      holders.every(({ store }) => store.sequenceOf(user.userId, user.deviceId) === null),
+    ).length;
+  }
+
+  /** Somebody looks somebody up, at a supernode that is up. */
+  lookUp(done: (outcome: LookUpOutcome) => void): void {
+    const asker = this.#anyOf(this.holders);
+    const user = this.#anyOf(this.users);
+    if (!asker || !user) return;
+    const startedAt = this.now;
+    const isCautious = startedAt - asker.changedAt < CAUTIOUS_MS;
+    const { time } = this.gossip;
+    queryHolders(
+      this.#inAnyOrder(asker.table.holders(user.userId, this.replicas)),
+      {
+        confidence: "first",
+        answersForNothing: isCautious ? this.replicas : 3,
+        hedgeMs: TIMES.lookupHedgeMs,
+        patienceMs: 3_000,
+      },
+      asker.standings,
+      {
+        now: () => time.now,
+        after: (ms, task) => {
+          const appointment = time.after(ms, task);
+          return () => time.cancel(appointment);
+        },
+        ask: (id, answered) => {
+          const holder = this.#holders.get(id);
+          if (!holder || holder.node.side !== asker.node.side) return;
+          time.after(this.gossip.roundTripMs(asker.node, holder.node), () => {
+            if (holder.node.isUp) answered({ kind: "records", records: holder.store.find(user.userId, time.now) });
+          });
+        },
+      },
+      ({ records, requests }) =>
+        done({ isFound: records.length > 0, isAway: user.home === null, requests, tookMs: time.now - startedAt }),
+    );
+  }
+
+  /** The hourly refresh of everybody who is attached, spread over the hour. */
+  refreshLeases(): void {
+    const { time, random } = this.gossip;
+    for (const user of this.users) {
+      time.after(random() * TIMES.leaseRefreshMs, () => {
+        const home = user.home && this.#holders.get(user.home);
+        if (home) this.#register(user, home);
+      });
+    }
+    time.after(TIMES.leaseRefreshMs, () => this.refreshLeases());
+  }
+
+  #hold(node: SimNode): void {
+    this.#holders.set(node.id, new SimHolder(node, this.replicas, (id) => this.#holders.get(id)));
+  }
+
+  #settle(isAway: boolean): void {
+    const { random } = this.gossip;
+    const home = this.#anyOf(this.holders) as SimHolder;
+    const user = new SimUser(random, home.node.id, isAway, this.now);
+    this.users.push(user);
+    if (!isAway) this.#livesAt(user, home);
+    for (const id of home.table.holders(user.userId, this.replicas)) {
+      this.#holders.get(id)?.store.adopt(user.lease, { lastSeenAt: this.now, gone: isAway }, this.now);
+    }
+  }
+
+  #moveSoon(user: SimUser): void {
+    user.home = null;
+    const { time, random } = this.gossip;
+    time.after(NOTICE_MS + random() * REATTACH_MS, () => {
+      const home = this.#anyOf(this.holders);
+      if (!home) return;
+      this.#livesAt(user, home);
+      this.#register(user, home);
+    });
+  }
+
+  #livesAt(user: SimUser, home: SimHolder): void {
+    user.home = home.node.id;
+    const users = this.#usersOf.get(home.node.id);
+    if (users) users.add(user);
+    else this.#usersOf.set(home.node.id, new Set([user]));
+  }
+
+  /** A home writes a lease to the holders that it knows. */
+  #register(user: SimUser, home: SimHolder): void {
+    const lease = user.sign(home.node.id, this.now);
+    for (const id of home.table.holders(user.userId, this.replicas)) {
+      this.registrationBytes += STORE_BYTES;
+      const holder = this.#holders.get(id);
+      if (!holder || holder.node.side !== home.node.side) continue;
+      this.gossip.time.after(this.gossip.roundTripMs(home.node, holder.node) / 2, () => {
+        if (holder.node.isUp) holder.store.put(lease, this.now);
+      });
+    }
+  }
+
+  #onChange(node: SimNode, change: MembershipChange): void {
+    this.#holders.get(node.id)?.membersChanged();
+    if (change.kind !== "left") return;
+    const diedAt = this.#diedAt.get(change.supernodeId);
+    if (diedAt !== undefined) this.detectionsMs.push(this.now - diedAt);
+    else if (this.gossip.node(change.supernodeId)?.isUp) this.falseDeaths++;
+  }
+
+  /** Load is spread over holders, not put on the first. */
+  #inAnyOrder(ids: readonly SupernodeId[]): SupernodeId[] {
+    const start = Math.floor(this.gossip.random() * ids.length);
+    return [...ids.slice(start), ...ids.slice(0, start)];
+  }
+
+  #anyOf<T>(list: readonly T[]): T | undefined {
+    return list[Math.floor(this.gossip.random() * list.length)];
+  }
+}

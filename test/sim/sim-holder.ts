@@ -1,0 +1,85 @@
+/** The directory's part of a simulated supernode: the real record store and the real replication. */
+import type { SupernodeId } from "../../protocol/identifiers.ts";
+import { type ReplicationMessage, replicationBytes } from "../../protocol/replication-message.ts";
+import { HolderStandings } from "../../relay/records/holder-standing.ts";
+import { PackedLease } from "../../relay/records/packed-lease.ts";
+import { PackedRecords } from "../../relay/records/packed-records.ts";
+import { PlacementTable } from "../../relay/records/placement-table.ts";
+import { Replication } from "../../relay/records/replication.ts";
+import { REPLICATION_LIMITS, ReplicationMetrics } from "../../relay/records/replication-parts.ts";
+import type { SimNode } from "./sim-gossip.ts";
+
+/** Rarer than in earnest (100 ms), for the sake of speed. */
+const TICK_MS = 500;
+/** TLS, WebSocket and IP around a message. */
+const FRAME_BYTES = 100;
+
+export class SimHolder {
+  readonly node: SimNode;
+  readonly store = new PackedRecords([0x51ed, 0xc0de], 4);
+  readonly metrics = new ReplicationMetrics();
+  readonly standings = new HolderStandings();
+  readonly replication: Replication;
+  /** Sent by replication. */
+  sentBytes = 0;
+  changedAt: number;
+  #table: PlacementTable | null = null;
+
+  constructor(node: SimNode, replicas: number, holderOf: (id: SupernodeId) => SimHolder | undefined) {
+    const { time, random } = node.network;
+    this.node = node;
+    this.changedAt = time.now;
+    this.replication = new Replication(
+      {
+        self: node.id,
+        store: this.store,
+        members: {
+          has: (id) => id === node.id || node.core.peer(id)?.isLive === true,
+          keys: () => this.members(),
+        },
+        replicas,
+        limits: REPLICATION_LIMITS,
+        metrics: this.metrics,
+        random,
+        trustLease: (lease) => new PackedLease(lease),
+        send: (to, message) => this.#send(holderOf(to), message),
+      },
+      time.now,
+    );
+    const tick = () => {
+      if (!node.isUp) return;
+      this.replication.tick(time.now);
+      time.after(TICK_MS, tick);
+    };
+    time.after(random() * TICK_MS, tick);
+  }
+
+  *members(): Generator<SupernodeId> {
+    yield this.node.id;
+    for (const { id } of this.node.core.members) yield id;
+  }
+
+  /** As this supernode sees the network. */
+  get table(): PlacementTable {
+    this.#table ??= new PlacementTable(this.members());
+    return this.#table;
+  }
+
+  membersChanged(): void {
+    this.#table = null;
+    this.changedAt = this.node.network.time.now;
+    this.replication.membersChanged(this.changedAt);
+  }
+
+  /** Over TCP: arrives if the other end is there, however many packets are lost. */
+  #send(target: SimHolder | undefined, message: ReplicationMessage): void {
+    this.sentBytes += replicationBytes(message) + FRAME_BYTES;
+    if (!target) return;
+    const { network } = this.node;
+    network.time.after(network.roundTripMs(this.node, target.node) / 2, () => {
+      if (target.node.isUp && target.node.side === this.node.side) {
+        target.replication.receive(this.node.id, message, network.time.now);
+      }
+    });
+  }
+}
