@@ -56,9 +56,9 @@ export function loginRoutes(parts: RouteParts): Route[] {
     route(LOGIN_HTTP.passwordProve, ({ attempt, request, registration: wanted }) =>
       passwords.prove(attempt, request, wanted),
     ),
-    route(LOGIN_HTTP.recoveryStart, ({ handle }, { subscriber }) => {
+    route(LOGIN_HTTP.recoveryStart, async ({ handle }, { subscriber }) => {
       limits.recovery.take(`start ${subscriber}`);
-      const { attempt, nonce } = passwords.startRecovery(handle);
+      const { attempt, nonce } = await passwords.startRecovery(handle);
       return { attempt, nonce: base64(nonce) };
     }),
     route(LOGIN_HTTP.recoveryProve, async ({ attempt, proof, registration: wanted }, { subscriber }) => {
@@ -71,7 +71,7 @@ export function loginRoutes(parts: RouteParts): Route[] {
       return {};
     }),
     route(LOGIN_HTTP.accountDelete, async ({ attempt, request }) => {
-      await accounts.delete(login.prove(attempt, request), "self");
+      await accounts.delete(await login.prove(attempt, request), "self");
       return {};
     }),
     route(LOGIN_HTTP.supernodes, async () => ({ list: base64((await register.current()).bytes) })),

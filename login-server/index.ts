@@ -40,6 +40,7 @@ function startOptions(options: ServerOptions, log: Logger): LoginServerOptions {
   return {
     dataFolder: options.data,
     ...(options.database !== undefined && { database: options.database }),
+    ...(options.redis !== undefined && { redis: options.redis }),
     listen: options.listen,
     port: options.port,
     name: options.name,

@@ -10,10 +10,15 @@ import { CertificateAuthority } from "./certificate-authority.ts";
 import type { OpenData } from "./data-folder.ts";
 import { Devices } from "./devices.ts";
 import { Enrolment } from "./enrolment.ts";
+import { CatchUp } from "./instances/catch-up.ts";
+import { databaseAttempts } from "./instances/database-attempts.ts";
+import type { Instances, News } from "./instances/news.ts";
+import { SharedRates } from "./instances/shared-rates.ts";
 import { Invitations } from "./invitations.ts";
 import { KeyLog } from "./key-log/key-log.ts";
 import { Revocations } from "./key-log/revocations.ts";
 import { Login } from "./login.ts";
+import { type AttemptStores, Attempts } from "./login-attempts.ts";
 import { Metrics } from "./metrics.ts";
 import { PasswordChange } from "./password-change.ts";
 import { PasswordGuesses } from "./password-guesses.ts";
@@ -28,17 +33,24 @@ export interface ServiceOptions {
   readonly publicUrl: () => string;
   readonly mode: RegistrationMode;
   readonly rates: Partial<RateOptions>;
+  readonly others: Instances;
+  readonly catchUpIntervalMs: number;
   readonly log: Logger;
   readonly now: () => number;
 }
 
 export type LoginServices = ReturnType<typeof loginServices>;
 
-export function loginServices({ data, enrolmentToken, publicUrl, mode, rates, log, now }: ServiceOptions) {
+export function loginServices(options: ServiceOptions) {
+  const { data, enrolmentToken, publicUrl, mode, rates, others, log, now } = options;
   const { keys, storage } = data;
   const { db } = storage;
   const { opaqueSetup } = keys;
-  const limits = rateLimits({ ...DEFAULT_RATES, ...rates }, now);
+  const isShared = storage.engine === "postgres";
+  const sharedRates = new SharedRates(others, opaqueSetup);
+  const limits = rateLimits({ ...DEFAULT_RATES, ...rates }, now, isShared ? sharedRates.sharing : undefined);
+  const shared = isShared ? databaseAttempts(db, now) : null;
+  const attempts: AttemptStores = shared?.stores ?? (() => new Attempts(now));
   const authority = new CertificateAuthority(keys, now);
   const keyLog = new KeyLog({
     db,
@@ -49,6 +61,7 @@ export function loginServices({ data, enrolmentToken, publicUrl, mode, rates, lo
   const devices = new Devices({ db, authority, issued: () => keyLog.issued(), now });
   const sessions = new Sessions({
     delta: (owner, since) => buddyLists.delta(owner, since),
+    others,
     fault: (what, error) => log.error({ what, err: error }, "internal"),
   });
   const buddyLists = new BuddyLists({ db, changed: (owner) => sessions.listChanged(owner) });
@@ -56,9 +69,21 @@ export function loginServices({ data, enrolmentToken, publicUrl, mode, rates, lo
     db,
     authority,
     now,
-    published: (revision) => sessions.supernodesChanged(revision),
+    published: (revision, madeHere) => {
+      sessions.supernodesChanged(revision);
+      if (madeHere) others.tell({ kind: "supernodes" });
+    },
     fault: (error) => log.error({ what: "supernode list", err: error }, "internal"),
   });
+  const catchUp = isShared
+    ? new CatchUp({
+        db,
+        sessions,
+        intervalMs: options.catchUpIntervalMs,
+        refreshSupernodes: () => register.lookAgain(),
+        fault: (error) => log.error({ what: "changes by other instances", err: error }, "internal"),
+      })
+    : null;
   const departed = ({ signedOut, listsChanged }: Departure) => {
     for (const device of signedOut) sessions.signOut(device);
     for (const owner of listsChanged) sessions.listChanged(owner);
@@ -93,8 +118,8 @@ export function loginServices({ data, enrolmentToken, publicUrl, mode, rates, lo
     now,
   });
   const guesses = new PasswordGuesses(limits.loginAccount);
-  const login = new Login({ db, devices, opaqueSetup, guesses, now });
-  const passwords = new PasswordChange({ db, authority, login, audit, opaqueSetup, now });
+  const login = new Login({ db, devices, opaqueSetup, guesses, attempts });
+  const passwords = new PasswordChange({ db, authority, login, audit, opaqueSetup, attempts, now });
   return {
     authority,
     keyLog,
@@ -114,6 +139,24 @@ export function loginServices({ data, enrolmentToken, publicUrl, mode, rates, lo
     accountMethods: new AccountMethods({ accounts, administration, devices, sessions, passwords, db }),
     enrolment: new Enrolment({ db, authority, token: enrolmentToken, now }),
     metrics: new Metrics(sessions),
+    /** What another instance has told. */
+    heard(news: News): void {
+      if (news.kind === "account") catchUp?.account(news.userId);
+      else if (news.kind === "session") sessions.movedAway(news);
+      else if (news.kind === "supernodes") register.lookAgain();
+      else if (isLimit(news.limit)) {
+        for (const [key, times] of news.counts) limits[news.limit].takenElsewhere(key, times);
+      }
+    },
+    /** News may have been lost. */
+    catchUp: () => catchUp?.everything(),
+    async close(): Promise<void> {
+      register.close();
+      sharedRates.close();
+      shared?.close();
+      await catchUp?.close();
+      await keyLog.close();
+    },
     /** Nobody has an account, and nobody was ever invited. */
     isUntouched: async (): Promise<boolean> => {
       const account = await db.selectFrom("accounts").select("user_id").limit(1).executeTakeFirst();
@@ -121,4 +164,8 @@ export function loginServices({ data, enrolmentToken, publicUrl, mode, rates, lo
       return !account && !invitation;
     },
   };
+}
+
+function isLimit(name: string): name is keyof RateOptions {
+  return Object.hasOwn(DEFAULT_RATES, name);
 }

@@ -2,36 +2,33 @@
 import { randomBytes } from "node:crypto";
 import * as opaque from "@serenity-kit/opaque";
 import type { Kysely } from "kysely";
+import { z } from "zod";
 import { KithError } from "../protocol/errors.ts";
-import type { Handle } from "../protocol/identifiers.ts";
+import { Handle } from "../protocol/identifiers.ts";
 import { requireActive } from "./accounts.ts";
 import type { Device, Devices, SignedInDevice } from "./devices.ts";
-import { Attempts } from "./login-attempts.ts";
+import type { AttemptStore, AttemptStores } from "./login-attempts.ts";
 import { fromOpaque } from "./opaque-message.ts";
 import type { PasswordGuesses } from "./password-guesses.ts";
 import type { Schema } from "./storage/schema.ts";
 
-interface LoginAttempt {
-  readonly handle: Handle;
-  readonly serverLoginState: string;
-  readonly subscriber: string;
-}
+const LoginAttempt = z.object({ handle: Handle, serverLoginState: z.string(), subscriber: z.string() });
 
 interface LoginParts {
   readonly db: Kysely<Schema>;
   readonly devices: Devices;
   readonly opaqueSetup: string;
   readonly guesses: PasswordGuesses;
-  now(): number;
+  readonly attempts: AttemptStores;
 }
 
 export class Login {
   readonly #parts: LoginParts;
-  readonly #attempts: Attempts<LoginAttempt>;
+  readonly #attempts: AttemptStore<z.infer<typeof LoginAttempt>>;
 
   constructor(parts: LoginParts) {
     this.#parts = parts;
-    this.#attempts = new Attempts(parts.now);
+    this.#attempts = parts.attempts("login", LoginAttempt);
   }
 
   /**
@@ -56,7 +53,7 @@ export class Login {
       }),
     );
     const attempt = randomBytes(24).toString("base64url");
-    this.#attempts.add(attempt, { handle, serverLoginState, subscriber });
+    await this.#attempts.add(attempt, { handle, serverLoginState, subscriber });
     return { attempt, response: loginResponse };
   }
 
@@ -65,8 +62,8 @@ export class Login {
    * @returns whose
    * @throws KithError `login-attempt-over`, `wrong-password`
    */
-  prove(attemptId: string, request: string): Handle {
-    const { handle, serverLoginState, subscriber } = this.#attempts.take(attemptId);
+  async prove(attemptId: string, request: string): Promise<Handle> {
+    const { handle, serverLoginState, subscriber } = await this.#attempts.take(attemptId);
     try {
       opaque.server.finishLogin({ serverLoginState, finishLoginRequest: request });
     } catch (error) {
@@ -82,7 +79,7 @@ export class Login {
     request: string,
     device: Device,
   ): Promise<SignedInDevice & { readonly vault: Uint8Array }> {
-    const handle = this.prove(attemptId, request);
+    const handle = await this.prove(attemptId, request);
     return this.#parts.db.transaction().execute(async (transaction) => {
       const account = await transaction
         .selectFrom("accounts")

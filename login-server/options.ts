@@ -13,6 +13,7 @@ Usage: npm run login-server -- [options]
   --data DIR               data folder: keys and database (KITH_LOGIN_DATA, default ./login-data)
   --database URL           postgres://user:password@host:port/name; without it SQLite in the data folder
                            (KITH_LOGIN_DATABASE)
+  --redis URL              redis://host:port, for several instances that share a PostgreSQL (KITH_LOGIN_REDIS)
   --listen ADDRESS         address to listen on (KITH_LOGIN_LISTEN, default 127.0.0.1)
   --port N                 port, 0 for any free one (KITH_LOGIN_PORT, default 7440)
   --name NAME              what people see as the name of the network (KITH_LOGIN_NAME, default Kith)
@@ -55,6 +56,10 @@ const Options = z.object({
   database: z
     .string()
     .refine(isPostgresUrl, "an address like postgres://user:password@host:5432/kith is needed")
+    .optional(),
+  redis: z
+    .string()
+    .refine((text) => /^rediss?:\/\//.test(text) && URL.canParse(text), "an address like redis://host:6379 is needed")
     .optional(),
   listen: z
     .string()

@@ -2,9 +2,10 @@
 import { randomBytes } from "node:crypto";
 import * as opaque from "@serenity-kit/opaque";
 import type { Kysely } from "kysely";
-import type { z } from "zod";
+import { z } from "zod";
+import { fromHex, toHex } from "../protocol/bytes.ts";
 import { KithError } from "../protocol/errors.ts";
-import { type DeviceAddress, type Handle, SIGN_KEY_BYTES, SIGNATURE_BYTES } from "../protocol/identifiers.ts";
+import { type DeviceAddress, Handle, SIGN_KEY_BYTES, SIGNATURE_BYTES } from "../protocol/identifiers.ts";
 import { type LOGIN_HTTP, VAULT_BYTES } from "../protocol/login-api.ts";
 import { recoveryKeyStatement, recoveryStatement } from "../protocol/login-proof.ts";
 import { nodeSignatures } from "../protocol/node-crypto.ts";
@@ -13,7 +14,7 @@ import type { AuditAction, AuditLog } from "./audit-log.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import { exactBytes } from "./exact-bytes.ts";
 import type { Login } from "./login.ts";
-import { Attempts } from "./login-attempts.ts";
+import type { AttemptStore, AttemptStores } from "./login-attempts.ts";
 import { fromOpaque } from "./opaque-message.ts";
 import { requireRecord } from "./registration.ts";
 import type { Schema } from "./storage/schema.ts";
@@ -26,39 +27,42 @@ interface PasswordParts {
   readonly login: Login;
   readonly audit: AuditLog;
   readonly opaqueSetup: string;
+  readonly attempts: AttemptStores;
   now(): number;
 }
 
-interface ProvedChange {
-  readonly handle: Handle;
-  readonly action: AuditAction;
-}
+/** The nonce as hexadecimal. */
+const RecoveryAttempt = z.object({ handle: Handle, nonce: z.string() });
+const ProvedChange = z.object({
+  handle: Handle,
+  action: z.enum(["password-changed", "account-recovered"] satisfies AuditAction[]),
+});
 
 const NONCE_BYTES = 32;
 const newId = () => randomBytes(24).toString("base64url");
 
 export class PasswordChange {
   readonly #parts: PasswordParts;
-  readonly #recoveries: Attempts<{ readonly handle: Handle; readonly nonce: Uint8Array }>;
-  readonly #changes: Attempts<ProvedChange>;
+  readonly #recoveries: AttemptStore<z.infer<typeof RecoveryAttempt>>;
+  readonly #changes: AttemptStore<z.infer<typeof ProvedChange>>;
 
   constructor(parts: PasswordParts) {
     this.#parts = parts;
-    this.#recoveries = new Attempts(parts.now);
-    this.#changes = new Attempts(parts.now);
+    this.#recoveries = parts.attempts("recovery", RecoveryAttempt);
+    this.#changes = parts.attempts("password change", ProvedChange);
   }
 
   /** @throws KithError `login-attempt-over`, `wrong-password`, `malformed` */
-  prove(attempt: string, request: string, registration: string): { change: string; response: string } {
-    const handle = this.#parts.login.prove(attempt, request);
+  async prove(attempt: string, request: string, registration: string): Promise<{ change: string; response: string }> {
+    const handle = await this.#parts.login.prove(attempt, request);
     return this.#begin({ handle, action: "password-changed" }, registration);
   }
 
   /** The same for a handle that nobody has, and for one without a recovery key. */
-  startRecovery(handle: Handle): { attempt: string; nonce: Uint8Array } {
+  async startRecovery(handle: Handle): Promise<{ attempt: string; nonce: Uint8Array }> {
     const attempt = newId();
     const nonce = new Uint8Array(randomBytes(NONCE_BYTES));
-    this.#recoveries.add(attempt, { handle, nonce });
+    await this.#recoveries.add(attempt, { handle, nonce: toHex(nonce) });
     return { attempt, nonce };
   }
 
@@ -68,25 +72,28 @@ export class PasswordChange {
     proof: string,
     registration: string,
   ): Promise<{ change: string; response: string; vault: Uint8Array }> {
-    const { handle, nonce } = this.#recoveries.take(attempt);
+    const { handle, nonce } = await this.#recoveries.take(attempt);
     const account = await this.#parts.db
       .selectFrom("accounts")
       .select(["recovery_key", "recovery_vault", "standing"])
       .where("handle", "=", handle)
       .executeTakeFirst();
-    const statement = recoveryStatement(this.#parts.authority.networkId, nonce, handle);
+    const statement = recoveryStatement(this.#parts.authority.networkId, fromHex(nonce), handle);
     const signature = exactBytes(proof, SIGNATURE_BYTES, "proof");
     // Checked against some key in any case: the time says nothing about the handle.
     const key = account?.recovery_key ?? this.#parts.authority.networkKey;
     const proved = nodeSignatures.verify(statement, signature, key);
     if (!proved || !account?.recovery_key || !account.recovery_vault) throw new KithError("recovery-refused");
     requireActive(account.standing);
-    return { ...this.#begin({ handle, action: "account-recovered" }, registration), vault: account.recovery_vault };
+    return {
+      ...(await this.#begin({ handle, action: "account-recovered" }, registration)),
+      vault: account.recovery_vault,
+    };
   }
 
   /** Record and vault change together. @throws KithError `login-attempt-over`, `malformed` */
   async finish({ change, record, vault }: Finish): Promise<void> {
-    const { handle, action } = this.#changes.take(change);
+    const { handle, action } = await this.#changes.take(change);
     const { db, audit, opaqueSetup } = this.#parts;
     const sealed = exactBytes(vault, VAULT_BYTES, "vault");
     requireRecord(opaqueSetup, record);
@@ -126,7 +133,10 @@ export class PasswordChange {
       .execute();
   }
 
-  #begin(proved: ProvedChange, registrationRequest: string): { change: string; response: string } {
+  async #begin(
+    proved: z.infer<typeof ProvedChange>,
+    registrationRequest: string,
+  ): Promise<{ change: string; response: string }> {
     const { registrationResponse } = fromOpaque("registration request", () =>
       opaque.server.createRegistrationResponse({
         serverSetup: this.#parts.opaqueSetup,
@@ -135,7 +145,7 @@ export class PasswordChange {
       }),
     );
     const change = newId();
-    this.#changes.add(change, proved);
+    await this.#changes.add(change, proved);
     return { change, response: registrationResponse };
   }
 }

@@ -1,5 +1,5 @@
 /** What one address or account may do, and how often. Generous: it stops floods, not people behind one NAT. */
-import { type Rate, RateLimiter } from "./rate-limiter.ts";
+import { type Rate, RateLimiter, type Sharing } from "./rate-limiter.ts";
 
 export interface RateOptions {
   /** Registrations begun, and finished, per address. */
@@ -33,15 +33,22 @@ export const DEFAULT_RATES: RateOptions = {
 
 export type RateLimits = { readonly [K in keyof RateOptions]: RateLimiter };
 
-export function rateLimits(options: RateOptions, now: () => number): RateLimits {
+/** @param share how a limit is kept together with other instances; null: it is not */
+export function rateLimits(
+  options: RateOptions,
+  now: () => number,
+  share: (limit: keyof RateOptions) => Sharing | null = () => null,
+): RateLimits {
+  const limiter = (limit: keyof RateOptions) => new RateLimiter(options[limit], now, undefined, share(limit));
   return {
-    registration: new RateLimiter(options.registration, now),
-    login: new RateLimiter(options.login, now),
-    loginAccount: new RateLimiter(options.loginAccount, now),
-    recovery: new RateLimiter(options.recovery, now),
-    enrolment: new RateLimiter(options.enrolment, now),
-    session: new RateLimiter(options.session, now),
+    registration: limiter("registration"),
+    login: limiter("login"),
+    loginAccount: limiter("loginAccount"),
+    recovery: limiter("recovery"),
+    enrolment: limiter("enrolment"),
+    session: limiter("session"),
+    // A session is at one instance.
     request: new RateLimiter(options.request, now),
-    buddyRequest: new RateLimiter(options.buddyRequest, now),
+    buddyRequest: limiter("buddyRequest"),
   };
 }

@@ -16,6 +16,9 @@ import { openDataFolder } from "./data-folder.ts";
 import { healthPage, metricsPage } from "./health-pages.ts";
 import { loginRoutes } from "./http-routes.ts";
 import { httpServer } from "./http-server.ts";
+import { CATCH_UP_INTERVAL_MS } from "./instances/catch-up.ts";
+import { NO_OTHERS } from "./instances/news.ts";
+import { connectRedis } from "./instances/redis-news.ts";
 import { landingPage } from "./landing-page.ts";
 import { loginServices } from "./login-services.ts";
 import type { RateOptions } from "./rate-limits.ts";
@@ -26,6 +29,8 @@ export interface LoginServerOptions {
   readonly dataFolder: string;
   /** Address of a PostgreSQL database; without it the database is a file in the data folder. */
   readonly database?: string;
+  /** Address of the Redis by which instances that share a database tell each other of changes. */
+  readonly redis?: string;
   /** Address to listen on; loopback unless told otherwise. */
   readonly listen?: string;
   /** 0 picks a free one. */
@@ -49,6 +54,8 @@ export interface LoginServerOptions {
   readonly now?: () => number;
   readonly rates?: Partial<RateOptions>;
   readonly attachTimeoutMs?: number;
+  /** How often an instance that shares its database looks there for changes that it was not told of. */
+  readonly catchUpIntervalMs?: number;
 }
 
 export interface LoginServer {
@@ -92,8 +99,12 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
     let url = "";
     const publicUrl = () => options.publicUrl ?? url;
     const enrolmentToken = options.enrolmentToken ?? keys.enrolmentToken;
+    const redis = options.redis === undefined ? null : connectRedis(options.redis, keys.networkId, log);
+    if (redis) closers.push(() => redis.close());
     const services = loginServices({
       data,
+      others: redis ?? NO_OTHERS,
+      catchUpIntervalMs: options.catchUpIntervalMs ?? CATCH_UP_INTERVAL_MS,
       enrolmentToken,
       publicUrl,
       mode: options.registration ?? "invitation",
@@ -102,8 +113,7 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
       now,
     });
     const { authority, metrics, limits, administration } = services;
-    closers.push(() => services.register.close());
-    closers.push(() => services.keyLog.close());
+    closers.push(() => services.close());
     const landing = {
       networkName: name,
       networkId: keys.networkId,
@@ -119,7 +129,15 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
       answered: metrics.answered,
     });
     const attachTimeoutMs = options.attachTimeoutMs ?? TIMES.attachTimeoutMs;
-    const endpoint = sessionEndpoint(http, { ...services, limits, log, attachTimeoutMs, proxies });
+    const endpoint = sessionEndpoint(http, {
+      ...services,
+      limits,
+      log,
+      attachTimeoutMs,
+      proxies,
+      adapter: redis?.adapter ?? null,
+    });
+    redis?.attach(endpoint, { heard: services.heard, reconnected: services.catchUp });
     closers.push(async () => {
       const impatience = setTimeout(() => http.closeAllConnections(), CLOSING_GRACE_MS);
       await endpoint.close();

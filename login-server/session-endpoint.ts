@@ -7,12 +7,16 @@ import { LOGIN_SOCKET_PATH } from "../protocol/login-api.ts";
 import * as wireParser from "../protocol/wire-parser.ts";
 import type { TrustedProxies } from "./client-address.ts";
 import { subscriberAt } from "./http-server.ts";
+import type { RedisNews } from "./instances/redis-news.ts";
 import { type SessionSocketParts, serveSession } from "./session-socket.ts";
 
 /** Serves sessions on `http`; the answer's `close` ends them all. */
 export function sessionEndpoint(
   http: HttpServer,
-  parts: SessionSocketParts & { readonly proxies: TrustedProxies | null },
+  parts: SessionSocketParts & {
+    readonly proxies: TrustedProxies | null;
+    readonly adapter: RedisNews["adapter"] | null;
+  },
 ): Server {
   const endpoint = new Server(http, {
     path: LOGIN_SOCKET_PATH,
@@ -23,6 +27,7 @@ export function sessionEndpoint(
     pingInterval: TIMES.pingIntervalMs,
     pingTimeout: TIMES.pingTimeoutMs,
     connectTimeout: parts.attachTimeoutMs,
+    ...(parts.adapter && { adapter: parts.adapter }),
   });
   endpoint.use((socket, next) => {
     try {

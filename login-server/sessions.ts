@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { DeviceAddress, DeviceId, UserId } from "../protocol/identifiers.ts";
 import type { LOGIN_PUSHES } from "../protocol/login-api.ts";
 import type { BuddyDelta } from "./buddy-lists.ts";
+import type { Instances } from "./instances/news.ts";
 
 type Pushes = typeof LOGIN_PUSHES;
 export type Push = <K extends keyof Pushes>(name: K, value: z.infer<Pushes[K]>) => void;
@@ -18,6 +19,8 @@ export interface Session {
 
 interface SessionParts {
   delta(owner: UserId, since: number): Promise<BuddyDelta>;
+  /** Who serve the same network, and have other devices of the same accounts. */
+  readonly others: Instances;
   fault(what: string, error: unknown): void;
 }
 
@@ -54,6 +57,12 @@ export class Sessions {
     const older = account.sessions.get(deviceId);
     account.sessions.set(deviceId, session);
     older?.end();
+    this.#parts.others.tell({ kind: "session", userId, deviceId });
+  }
+
+  /** The device has opened a session at another instance. */
+  movedAway({ userId, deviceId }: DeviceAddress): void {
+    this.#accounts.get(userId)?.sessions.get(deviceId)?.end();
   }
 
   remove(session: Session): void {
@@ -78,8 +87,32 @@ export class Sessions {
     return this.#accounts.get(userId)?.sessions.has(deviceId) ?? false;
   }
 
-  /** Pushes what is new in an account's buddy list to all of its devices. */
+  online(): UserId[] {
+    return [...this.#accounts.keys()];
+  }
+
+  isOnline(userId: UserId): boolean {
+    return this.#accounts.has(userId);
+  }
+
+  /** The open sessions of these accounts. */
+  of(users: readonly UserId[]): Session[] {
+    return users.flatMap((userId) => [...(this.#accounts.get(userId)?.sessions.values() ?? [])]);
+  }
+
+  /** Pushes what is new in an account's buddy list to all of its devices, wherever they are connected. */
   listChanged(owner: UserId): void {
+    this.#pushSoon(owner);
+    this.#parts.others.tell({ kind: "account", userId: owner });
+  }
+
+  /** The database has the list at this revision: pushes it if the devices here do not have it yet. */
+  reached(owner: UserId, revision: number): void {
+    const account = this.#accounts.get(owner);
+    if (account && revision > account.pushedRevision) this.#pushSoon(owner);
+  }
+
+  #pushSoon(owner: UserId): void {
     const account = this.#accounts.get(owner);
     if (!account) return;
     account.pushing = account.pushing
@@ -96,7 +129,11 @@ export class Sessions {
   /** Tells a device that it was signed out, and ends its session. */
   signOut({ userId, deviceId }: DeviceAddress): void {
     const session = this.#accounts.get(userId)?.sessions.get(deviceId);
-    if (!session) return;
+    if (session) this.signOutHere(session);
+    this.#parts.others.tell({ kind: "account", userId });
+  }
+
+  signOutHere(session: Session): void {
     session.push("signedOut", {});
     session.end();
   }

@@ -16,8 +16,8 @@ interface SupernodeRegisterParts {
   readonly db: Kysely<Schema>;
   readonly authority: CertificateAuthority;
   now(): number;
-  /** Told of each new list. */
-  published(revision: number): void;
+  /** Told of each new list, and whether it was made here. */
+  published(revision: number, madeHere: boolean): void;
   fault(error: unknown): void;
 }
 
@@ -33,6 +33,7 @@ export class SupernodeRegister {
   readonly #expiryCheck: NodeJS.Timeout;
   #announcement: NodeJS.Timeout | null = null;
   #latest: PublishedList | null = null;
+  #knowsNewest = false;
   /** Counts what the list must show; the latest list shows everything up to `#shown`. */
   #changes = 0;
   #shown = 0;
@@ -53,6 +54,12 @@ export class SupernodeRegister {
     }, ANNOUNCE_DELAY_MS);
   }
 
+  /** Another instance may have made a newer list. */
+  lookAgain(): void {
+    this.#knowsNewest = false;
+    this.#refresh();
+  }
+
   /** The list as it holds now, signed anew if that is due. */
   current(): Promise<PublishedList> {
     const current = this.#making.then(() => this.#currentList());
@@ -70,14 +77,23 @@ export class SupernodeRegister {
   }
 
   async #currentList(): Promise<PublishedList> {
-    this.#latest ??= await this.#load();
+    if (!this.#knowsNewest) await this.#lookUp();
     const isFresh = this.#latest && this.#shown === this.#changes && this.#parts.now() < this.#latest.staleAt;
     if (this.#latest && isFresh) return this.#latest;
     const shown = this.#changes;
     this.#latest = await this.#make();
     this.#shown = shown;
-    this.#parts.published(this.#latest.revision);
+    this.#parts.published(this.#latest.revision, true);
     return this.#latest;
+  }
+
+  async #lookUp(): Promise<void> {
+    const known = this.#latest;
+    this.#latest = await this.#load();
+    this.#knowsNewest = true;
+    if (known && this.#latest && this.#latest.revision > known.revision) {
+      this.#parts.published(this.#latest.revision, false);
+    }
   }
 
   async #load(): Promise<PublishedList | null> {

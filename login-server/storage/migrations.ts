@@ -6,6 +6,7 @@ import { type Kysely, sql } from "kysely";
 import { KithError } from "../../protocol/errors.ts";
 import { addAdministration } from "./administration-tables.ts";
 import { addKeyLog } from "./key-log-tables.ts";
+import { addLoginAttempts } from "./login-attempt-table.ts";
 import type { Schema } from "./schema.ts";
 
 /** What the engines call the same thing differently. */
@@ -22,6 +23,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "accounts, buddy lists, supernodes", up: createFirstTables },
   { name: "invitations, recovery, administration", up: addAdministration },
   { name: "key log, revocations", up: addKeyLog },
+  { name: "login attempts", up: addLoginAttempts },
 ];
 
 /**

@@ -114,6 +114,8 @@ export interface Schema {
   revocations: { serial: number; expires_at: number };
   /** One row, as of supernode_list. */
   revocation_list: { revision: number; list: Uint8Array; outdated: 0 | 1 };
+  /** For instances that share a database; a single one keeps them in memory. */
+  login_attempts: { attempt: string; kind: string; state: string; expires_at: number };
   /** One row: the list as it was signed last; outdated (1) once a supernode has joined or changed since. */
   supernode_list: { revision: number; list: Uint8Array; outdated: 0 | 1 };
 }

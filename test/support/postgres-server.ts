@@ -15,8 +15,6 @@ export interface PostgresServer {
   kill(): Promise<void>;
   /** Starts it again after `kill`. */
   revive(): Promise<void>;
-  /** Makes it answer nothing any more, or again. */
-  freeze(frozen: boolean): void;
   close(): Promise<void>;
 }
 
@@ -70,7 +68,6 @@ export async function startPostgres(): Promise<PostgresServer> {
   const kill = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");
-    child.kill("SIGCONT");
     child.kill(signal);
     await ended;
   };
@@ -80,7 +77,6 @@ export async function startPostgres(): Promise<PostgresServer> {
     // QUIT is an immediate shutdown: recovery from the log at the next start, as after a crash.
     kill: () => kill("SIGQUIT"),
     revive: start,
-    freeze: (frozen) => void child.kill(frozen ? "SIGSTOP" : "SIGCONT"),
     async close() {
       await kill("SIGINT");
       rmSync(folder, { recursive: true, force: true });

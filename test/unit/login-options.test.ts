@@ -74,6 +74,7 @@ test("every option is in the help, with its variable, and the variable works", (
   const values = {
     data: "/srv/kith",
     database: "postgresql://kith@db:5432/kith",
+    redis: "redis://cache:6379",
     listen: "127.0.0.2",
     port: "81",
     name: "Chess club",
@@ -105,6 +106,9 @@ test.each([
   [["--port", "-1"], "port"],
   [["--listen", "everywhere"], "--listen"],
   [["--registration", "maybe"], "--registration"],
+  [["--database", "mysql://db/kith"], "--database"],
+  [["--database", "postgres://db"], "--database"],
+  [["--redis", "cache:6379"], "--redis"],
   [["--listen", "0.0.0.0"], "--behind-proxy"],
   [["--tls-cert", "chain.pem"], "--tls-key"],
   [["--tls-key", "key.pem"], "--tls-cert"],

@@ -61,3 +61,16 @@ test("a flood of addresses does not fill the memory, nor give the flooder a fres
   expect(limiter.size).toBe(1_000);
   expect(attempt(limiter, "address 4999")).toBeGreaterThan(0);
 });
+
+test("what was taken elsewhere counts here, and never more than empties the bucket", () => {
+  const told: string[] = [];
+  const sharing = { disguise: (key: string) => `hidden ${key}`, taken: (key: string) => void told.push(key) };
+  const limiter = new RateLimiter({ burst: 3, perSecond: 1 }, () => 0, undefined, sharing);
+  expect(attempt(limiter, "a")).toBe(0);
+  expect(told).toEqual(["hidden a"]);
+  limiter.takenElsewhere("hidden a", 1);
+  expect(attempt(limiter, "a")).toBe(0);
+  limiter.takenElsewhere("hidden a", 1_000);
+  expect(attempt(limiter, "a")).toBe(1);
+  expect(told).toHaveLength(2);
+});
