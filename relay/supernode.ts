@@ -24,6 +24,7 @@ import type { SearchLimits, SearchTimes } from "./search/search-limits.ts";
 import { SearchService } from "./search/search-service.ts";
 import { Services } from "./services.ts";
 import type { FigureSection, SupernodePhase } from "./status/figures.ts";
+import { gossipFigures } from "./status/gossip-figures.ts";
 import { holderFigures } from "./status/holder-figures.ts";
 import { type StatusAddress, startStatusServer } from "./status/status-server.ts";
 import { supernodeFigures } from "./status/supernode-figures.ts";
@@ -188,13 +189,15 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
       connectionsRefused: listener.refused,
       tally,
     }),
+    gossipFigures(membership),
     holderFigures(services.standings, services.replicator.metrics),
     search.section,
     ...relay.figures,
   ];
   let phase: SupernodePhase = "ready";
+  const phaseNow = () => (phase === "ready" && membership.stage.kind !== "member" ? "outside" : phase);
   const startedAt = now();
-  const state = () => ({ supernodeId, host, port: listener.port, version: KITH_VERSION, startedAt, phase });
+  const state = () => ({ supernodeId, host, port: listener.port, version: KITH_VERSION, startedAt, phase: phaseNow() });
   const status = options.status
     ? await startStatusServer(options.status, { state, sections: figures, now, log })
     : null;

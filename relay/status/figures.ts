@@ -75,5 +75,8 @@ export interface SupernodeState {
   readonly phase: SupernodePhase;
 }
 
-/** `draining`: the attached nodes are told to go elsewhere, and nobody new is taken. */
-export type SupernodePhase = "ready" | "draining";
+/**
+ * `outside`: no member has reached it yet, so it takes nobody. `draining`: the attached nodes are told to go
+ * elsewhere, and nobody new is taken.
+ */
+export type SupernodePhase = "ready" | "outside" | "draining";

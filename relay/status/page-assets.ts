@@ -22,7 +22,7 @@ h3 { margin: 1rem 0 .3rem; font-size: .87rem; color: var(--soft); font-weight: 6
 .phase { display: inline-block; margin: .5rem 0 0; font-weight: 600; }
 .phase::before { content: ""; display: inline-block; width: .6em; height: .6em; margin-right: .45em; border-radius: 50%; background: currentcolor; }
 .phase-ready { color: var(--good); }
-.phase-draining { color: var(--warn); }
+.phase-draining, .phase-outside { color: var(--warn); }
 .facts { display: flex; flex-wrap: wrap; gap: .3rem 1.75rem; margin: .35rem 0 0; color: var(--soft); }
 .facts div { display: flex; gap: .4rem; min-width: 0; }
 .facts dd { margin: 0; color: var(--ink); overflow-wrap: anywhere; }

@@ -14,6 +14,7 @@ export interface StatusPageParts {
 
 const PHASE_WORDS = {
   ready: "In service",
+  outside: "Outside: no other supernode has reached this one yet. Are its TCP and UDP ports open?",
   draining: "Draining: the attached nodes are sent elsewhere",
 } as const;
 

@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { KithError } from "../../protocol/errors.ts";
+import { TIMES } from "../../protocol/limits.ts";
 import { holdersOf } from "../../protocol/placement.ts";
 import {
   decodeReplicationMessage,
@@ -19,9 +20,12 @@ const START = 1_800_000_000_000;
 const SECOND = 1_000;
 const USERS = 120;
 
-let accounts: ReturnType<typeof madeAccount>[];
-let leases: ReturnType<typeof madeLease>[];
-let older: ReturnType<typeof madeLease>[];
+type Account = ReturnType<typeof madeAccount>;
+type Made = ReturnType<typeof madeLease>;
+
+let accounts: Account[];
+let leases: Made[];
+let older: Made[];
 beforeAll(() => {
   accounts = Array.from({ length: USERS }, (_, number) => madeAccount(number));
   leases = accounts.map((account) => madeLease(account, { issuedAt: START }));
@@ -264,6 +268,31 @@ describe("what is not taken", () => {
     expect(taker.metrics.refused["not-a-member"]).toBe(1);
     network.time.run(SECOND);
     expect(taker.store.size).toBe(before);
+  });
+
+  it("a lease whose time has not come, one that is older than was offered, and one of another network", () => {
+    const network = new ReplicaNetwork(START, 2);
+    const [taker, giver] = network.holders as [Holder, Holder];
+    const [first, second, third] = leases as [Made, Made, Made];
+    const early = madeLease(accounts[3] as Account, { issuedAt: START + TIMES.maxClockSkewMs + 60 * SECOND });
+    const foreign = Uint8Array.from(third.bytes);
+    foreign[3] = (foreign[3] as number) ^ 1;
+    const offered = [first, second, third, early].map(({ value: { userId, deviceId, sequence } }) => ({
+      ...{ userId, deviceId, sequence },
+    }));
+    taker.replication.receive(giver.id, { type: "offer", offerId: 1, records: offered }, network.time.now);
+    const outdated = older[1] as Made;
+    const records = [first.bytes, outdated.bytes, foreign, early.bytes].map((lease) => ({
+      ...{ lease, gone: false, lastSeenAt: START },
+    }));
+    taker.replication.receive(giver.id, { type: "records", records }, network.time.now);
+    expect(taker.metrics.refused).toMatchObject({ "from-the-future": 1, stale: 1, forged: 1 });
+    // The older one is better than none, and the newer one is still waited for.
+    expect(taker.store.size).toBe(2);
+    // Played again, each is what nobody waits for any more.
+    const replayed = { type: "records", records: records.slice(0, 1) } as const;
+    taker.replication.receive(giver.id, replayed, network.time.now);
+    expect(taker.metrics.refused.unsolicited).toBe(1);
   });
 
   it("offers and records beyond what one supernode may make us take", () => {
