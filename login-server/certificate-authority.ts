@@ -50,8 +50,8 @@ export class CertificateAuthority {
     return { bytes: this.#sign("userCertificate", body), ...validity };
   }
 
-  issueSupernode(subject: Omit<SupernodeCertificate, Issued>): IssuedCertificate {
-    const validity = this.#validFor(TIMES.supernodeCertificateMs);
+  issueSupernode(subject: Omit<SupernodeCertificate, Issued>, validForMs: number): IssuedCertificate {
+    const validity = this.#validFor(validForMs);
     const body = encodeSupernodeCertificate({ ...subject, networkId: this.networkId, ...validity });
     return { bytes: this.#sign("supernodeCertificate", body), ...validity };
   }

@@ -53,7 +53,8 @@ export class TrustedProxies {
   }
 }
 
-function unmapped(address: string): string {
+/** Of an IPv4 address that a dual-stack socket shows as an IPv6 one, the address itself. */
+export function unmapped(address: string): string {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }
 

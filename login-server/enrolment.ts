@@ -1,16 +1,17 @@
-/** Enrolment: how a supernode joins the network, with the token that its operator was given. */
+/** Enrolment: how a supernode joins the network, with its operator's token or a member's ticket. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import type { Kysely } from "kysely";
+import type { Kysely, Selectable } from "kysely";
 import type { z } from "zod";
 import { equalBytes, toHex } from "../protocol/bytes.ts";
 import { HOST_PATTERN, TLS_FINGERPRINT_BYTES } from "../protocol/certificate.ts";
 import { KithError } from "../protocol/errors.ts";
 import { SIGN_KEY_BYTES, SIGNATURE_BYTES, SUPERNODE_ID_BYTES, SupernodeId } from "../protocol/identifiers.ts";
-import { LIMITS } from "../protocol/limits.ts";
+import { LIMITS, TIMES } from "../protocol/limits.ts";
 import type { LOGIN_HTTP } from "../protocol/login-api.ts";
 import { enrolmentStatement } from "../protocol/login-proof.ts";
 import { nodeSignatures } from "../protocol/node-crypto.ts";
 import { type CertificateAuthority, isPastHalfLife } from "./certificate-authority.ts";
+import type { DesktopSupernodes, Ticket } from "./desktop-supernodes.ts";
 import { exactBytes } from "./exact-bytes.ts";
 import type { Schema } from "./storage/schema.ts";
 import { nextCertificateSerial } from "./storage/serial.ts";
@@ -21,6 +22,7 @@ interface EnrolmentParts {
   readonly db: Kysely<Schema>;
   readonly authority: CertificateAuthority;
   readonly token: string;
+  readonly desktop: Pick<DesktopSupernodes, "redeem">;
   now(): number;
 }
 
@@ -45,27 +47,27 @@ export class Enrolment {
    * @throws KithError `enrolment-refused`, `malformed`, `signature-invalid`, `too-large`
    */
   async enrol(request: EnrolRequest): Promise<{ certificate: Uint8Array; changed: boolean }> {
-    if (!sameToken(request.token, this.#parts.token)) throw new KithError("enrolment-refused");
+    const isOperator = sameToken(request.token, this.#parts.token);
     const candidate = this.#requireProof(request);
+    const ticket = isOperator ? null : await this.#parts.desktop.redeem(request.token);
+    if (ticket && candidate.host !== ticket.host) throw new KithError("enrolment-refused");
     return this.#parts.db.transaction().execute(async (transaction) => {
-      const known = await transaction
-        .selectFrom("supernodes")
-        .selectAll()
-        .where("sign_key", "=", candidate.signKey)
-        .executeTakeFirst();
+      const known = await findRow(transaction, candidate.signKey, ticket);
       const now = this.#parts.now();
       if (
         known &&
         known.host === candidate.host &&
         known.port === candidate.port &&
         equalBytes(known.tls_fingerprint, candidate.tlsFingerprint) &&
+        equalBytes(known.sign_key, candidate.signKey) &&
+        known.device_id === (ticket?.deviceId ?? null) &&
         !isPastHalfLife({ issuedAt: known.issued_at, expiresAt: known.expires_at }, now)
       ) {
         return { certificate: known.certificate, changed: false };
       }
       if (!known) await requireRoom(transaction, now);
       const supernodeId = known?.supernode_id ?? SupernodeId.parse(toHex(randomBytes(SUPERNODE_ID_BYTES)));
-      const certificate = await this.#certify(transaction, supernodeId, candidate);
+      const certificate = await this.#certify(transaction, supernodeId, candidate, ticket, known);
       await transaction.updateTable("supernode_list").set({ outdated: 1 }).execute();
       return { certificate, changed: true };
     });
@@ -85,24 +87,52 @@ export class Enrolment {
     return candidate;
   }
 
-  async #certify(db: Kysely<Schema>, supernodeId: SupernodeId, candidate: Candidate): Promise<Uint8Array> {
+  async #certify(
+    db: Kysely<Schema>,
+    supernodeId: SupernodeId,
+    candidate: Candidate,
+    ticket: Ticket | null,
+    known: SupernodeRow | undefined,
+  ): Promise<Uint8Array> {
     const serial = await nextCertificateSerial(db);
-    const issued = this.#parts.authority.issueSupernode({ ...candidate, supernodeId, serial });
+    const validForMs = ticket ? TIMES.desktopSupernodeCertificateMs : TIMES.supernodeCertificateMs;
+    const issued = this.#parts.authority.issueSupernode({ ...candidate, supernodeId, serial }, validForMs);
+    const isSameDevice = known !== undefined && known.device_id === ticket?.deviceId;
     const row = {
+      sign_key: candidate.signKey,
       tls_fingerprint: candidate.tlsFingerprint,
       host: candidate.host,
       port: candidate.port,
       certificate: issued.bytes,
       issued_at: issued.issuedAt,
       expires_at: issued.expiresAt,
+      account_id: ticket?.accountId ?? null,
+      device_id: ticket?.deviceId ?? null,
+      // A member's is listed once others have reached it.
+      listed_until: ticket ? (isSameDevice ? known.listed_until : 0) : null,
     };
     await db
       .insertInto("supernodes")
-      .values({ supernode_id: supernodeId, sign_key: candidate.signKey, ...row })
+      .values({ supernode_id: supernodeId, ...row })
       .onConflict((conflict) => conflict.column("supernode_id").doUpdateSet(row))
       .execute();
     return issued.bytes;
   }
+}
+
+type SupernodeRow = Selectable<Schema["supernodes"]>;
+
+/** An account has one row, whatever keys it enrols with; a signing key has one, which nobody else takes over. */
+async function findRow(
+  db: Kysely<Schema>,
+  signKey: Uint8Array,
+  ticket: Ticket | null,
+): Promise<SupernodeRow | undefined> {
+  const byKey = await db.selectFrom("supernodes").selectAll().where("sign_key", "=", signKey).executeTakeFirst();
+  if (!ticket) return byKey;
+  if (byKey && byKey.account_id !== ticket.accountId) throw new KithError("enrolment-refused");
+  const owned = db.selectFrom("supernodes").selectAll().where("account_id", "=", ticket.accountId);
+  return byKey ?? (await owned.executeTakeFirst());
 }
 
 async function requireRoom(db: Kysely<Schema>, now: number): Promise<void> {

@@ -4,7 +4,7 @@ import { createServer as createSecureServer, type Server as SecureServer } from 
 import type { Logger } from "pino";
 import type { z } from "zod";
 import { KithError } from "../protocol/errors.ts";
-import { subscriberOf, type TrustedProxies } from "./client-address.ts";
+import { subscriberOf, type TrustedProxies, unmapped } from "./client-address.ts";
 import { readJsonBody } from "./http-body.ts";
 import { statusOf } from "./http-status.ts";
 import { refusalFor } from "./storage/storage-fault.ts";
@@ -105,8 +105,18 @@ export function subscriberAt(
   remoteAddress: string | undefined,
   forwardedFor: string | string[] | undefined,
 ): string {
+  return subscriberOf(addressAt(proxies, remoteAddress, forwardedFor));
+}
+
+/** The client's own address. */
+export function addressAt(
+  proxies: TrustedProxies | null,
+  remoteAddress: string | undefined,
+  forwardedFor: string | string[] | undefined,
+): string | undefined {
   const header = Array.isArray(forwardedFor) ? forwardedFor.join() : forwardedFor;
-  return subscriberOf(proxies ? proxies.clientOf(remoteAddress, header) : remoteAddress);
+  const address = proxies ? proxies.clientOf(remoteAddress, header) : remoteAddress;
+  return address === undefined ? undefined : unmapped(address);
 }
 
 async function respond(parts: HttpServerParts, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -8,6 +8,7 @@ import { AuditLog } from "./audit-log.ts";
 import { BuddyLists } from "./buddy-lists.ts";
 import { CertificateAuthority } from "./certificate-authority.ts";
 import type { OpenData } from "./data-folder.ts";
+import { DesktopSupernodes } from "./desktop-supernodes.ts";
 import { Devices } from "./devices.ts";
 import { Enrolment } from "./enrolment.ts";
 import { CatchUp } from "./instances/catch-up.ts";
@@ -35,6 +36,8 @@ export interface ServiceOptions {
   readonly rates: Partial<RateOptions>;
   readonly others: Instances;
   readonly catchUpIntervalMs: number;
+  /** How many supernodes in members' desktop apps the list takes. */
+  readonly desktopSupernodes: number;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -42,7 +45,7 @@ export interface ServiceOptions {
 export type LoginServices = ReturnType<typeof loginServices>;
 
 export function loginServices(options: ServiceOptions) {
-  const { data, enrolmentToken, publicUrl, mode, rates, others, log, now } = options;
+  const { data, enrolmentToken, publicUrl, mode, rates, desktopSupernodes, others, log, now } = options;
   const { keys, storage } = data;
   const { db } = storage;
   const { opaqueSetup } = keys;
@@ -84,6 +87,13 @@ export function loginServices(options: ServiceOptions) {
         fault: (error) => log.error({ what: "changes by other instances", err: error }, "internal"),
       })
     : null;
+  const desktop = new DesktopSupernodes({
+    db,
+    maximum: desktopSupernodes,
+    tickets: limits.supernodeTicket,
+    changed: () => register.changed(),
+    now,
+  });
   const departed = ({ signedOut, listsChanged }: Departure) => {
     for (const device of signedOut) sessions.signOut(device);
     for (const owner of listsChanged) sessions.listChanged(owner);
@@ -137,7 +147,8 @@ export function loginServices(options: ServiceOptions) {
     login,
     passwords,
     accountMethods: new AccountMethods({ accounts, administration, devices, sessions, passwords, db }),
-    enrolment: new Enrolment({ db, authority, token: enrolmentToken, now }),
+    enrolment: new Enrolment({ db, authority, token: enrolmentToken, desktop, now }),
+    desktop,
     metrics: new Metrics(sessions),
     /** What another instance has told. */
     heard(news: News): void {

@@ -28,6 +28,8 @@ Usage: npm run login-server -- [options]
   --metrics HOST:PORT      Prometheus metrics on an address of their own (KITH_LOGIN_METRICS)
   --enrolment-token TOKEN  what supernodes enrol with (KITH_LOGIN_ENROLMENT_TOKEN; without it, the one
                            that was drawn for network-keys.json in the data folder)
+  --desktop-supernodes N   how many members' desktop apps may be supernodes, if their users agree
+                           (KITH_LOGIN_DESKTOP_SUPERNODES, default 0: none)
   --log-level LEVEL        silent, error, warn, info or debug: JSON lines on stderr (KITH_LOGIN_LOG_LEVEL, default info)
   --help                   this text
 
@@ -92,6 +94,12 @@ const Options = z.object({
     .min(MIN_TOKEN_LENGTH, `at least ${MIN_TOKEN_LENGTH} characters, drawn at random`)
     .max(256, "at most 256 characters")
     .optional(),
+  "desktop-supernodes": z
+    .string()
+    .regex(/^\d{1,4}$/, "a number from 0 to 2000 is needed")
+    .default("0")
+    .transform(Number)
+    .refine((count) => count <= 2_000, "a number from 0 to 2000 is needed"),
   "log-level": z
     .enum(["silent", "error", "warn", "info", "debug"], "silent, error, warn, info or debug")
     .default("info"),

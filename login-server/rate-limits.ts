@@ -18,6 +18,8 @@ export interface RateOptions {
   readonly request: Rate;
   /** Buddy requests, per account: asking everybody there is. */
   readonly buddyRequest: Rate;
+  /** Tickets for a desktop supernode, per account: one for each start or change of address, two a day otherwise. */
+  readonly supernodeTicket: Rate;
 }
 
 export const DEFAULT_RATES: RateOptions = {
@@ -29,6 +31,7 @@ export const DEFAULT_RATES: RateOptions = {
   session: { burst: 5_000, perSecond: 100 },
   request: { burst: 500, perSecond: 50 },
   buddyRequest: { burst: 500, perSecond: 0.1 },
+  supernodeTicket: { burst: 20, perSecond: 1 / 600 },
 };
 
 export type RateLimits = { readonly [K in keyof RateOptions]: RateLimiter };
@@ -50,5 +53,6 @@ export function rateLimits(
     // A session is at one instance.
     request: new RateLimiter(options.request, now),
     buddyRequest: limiter("buddyRequest"),
+    supernodeTicket: limiter("supernodeTicket"),
   };
 }

@@ -48,6 +48,8 @@ export interface LoginServerOptions {
   readonly proxies?: readonly string[];
   /** An address of its own for metrics. */
   readonly metrics?: { readonly host: string; readonly port: number };
+  /** How many supernodes in members' desktop apps the list takes; without it, none. */
+  readonly desktopSupernodes?: number;
   /** What supernodes enrol with; without it, the token in the data folder's keys file. */
   readonly enrolmentToken?: string;
   readonly log?: Logger;
@@ -109,6 +111,7 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
       publicUrl,
       mode: options.registration ?? "invitation",
       rates: options.rates ?? {},
+      desktopSupernodes: options.desktopSupernodes ?? 0,
       log,
       now,
     });

@@ -6,7 +6,7 @@ import { LIMITS, TIMES } from "../protocol/limits.ts";
 import { LOGIN_SOCKET_PATH } from "../protocol/login-api.ts";
 import * as wireParser from "../protocol/wire-parser.ts";
 import type { TrustedProxies } from "./client-address.ts";
-import { subscriberAt } from "./http-server.ts";
+import { addressAt, subscriberAt } from "./http-server.ts";
 import type { RedisNews } from "./instances/redis-news.ts";
 import { type SessionSocketParts, serveSession } from "./session-socket.ts";
 
@@ -39,6 +39,9 @@ export function sessionEndpoint(
       next(Object.assign(new Error(error.code), { data: error.toWire() }));
     }
   });
-  endpoint.on("connection", (socket) => serveSession(socket, parts));
+  endpoint.on("connection", (socket) => {
+    const { address, headers } = socket.handshake;
+    serveSession(socket, addressAt(parts.proxies, address, headers["x-forwarded-for"]) ?? "", parts);
+  });
   return endpoint;
 }

@@ -11,6 +11,7 @@ import { serve } from "../protocol/rpc.ts";
 import type { AccountMethods } from "./account-methods.ts";
 import type { BuddyLists } from "./buddy-lists.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
+import type { DesktopSupernodes } from "./desktop-supernodes.ts";
 import type { Devices } from "./devices.ts";
 import type { KeyLog } from "./key-log/key-log.ts";
 import type { RateLimits } from "./rate-limits.ts";
@@ -25,6 +26,7 @@ export interface SessionSocketParts {
   readonly sessions: Sessions;
   readonly limits: RateLimits;
   readonly accountMethods: AccountMethods;
+  readonly desktop: DesktopSupernodes;
   readonly log: Logger;
   /** How long a device may take to prove itself after its socket opened. */
   readonly attachTimeoutMs: number;
@@ -38,9 +40,12 @@ type State =
 
 const NONCE_BYTES = 32;
 
-/** Challenges a socket that has just connected and serves it until it closes. */
-export function serveSession(socket: Socket, parts: SessionSocketParts): void {
-  const { authority, devices, buddyLists, keyLog, sessions, limits, log, accountMethods: account } = parts;
+/**
+ * Challenges a socket that has just connected and serves it until it closes.
+ * @param host where the device is seen
+ */
+export function serveSession(socket: Socket, host: string, parts: SessionSocketParts): void {
+  const { authority, devices, buddyLists, keyLog, sessions, limits, desktop, log, accountMethods: account } = parts;
   const end = () => void setImmediate(() => socket.disconnect(true));
   const nonce = new Uint8Array(randomBytes(NONCE_BYTES));
   let state: State = { kind: "challenged", nonce, timer: setTimeout(end, parts.attachTimeoutMs) };
@@ -124,6 +129,14 @@ export function serveSession(socket: Socket, parts: SessionSocketParts): void {
       invite: limited(inSession((device, input) => account.invite(device, input))),
       applicants: limited(inSession((device) => account.applicants(device))),
       decideApplicant: limited(inSession((device, input) => account.decideApplicant(device, input))),
+      supernodeOffer: limited(inSession((device) => desktop.offer(device, host))),
+      enrolSupernode: limited(inSession(async (device) => ({ token: await desktop.ticket(device, host) }))),
+      listSupernode: limited(
+        inSession(async (device, { listed }) => {
+          await desktop.list(device, listed);
+          return {};
+        }),
+      ),
       signOutDevice: limited(
         inSession(async ({ userId }, { deviceId }) => {
           await devices.signOut({ userId, deviceId });

@@ -114,15 +114,16 @@ export class SupernodeRegister {
         .executeTakeFirstOrThrow();
       const rows = await transaction
         .selectFrom("supernodes")
-        .select(["certificate", "expires_at"])
+        .select(["certificate", "expires_at", "listed_until"])
         .where("expires_at", ">", now())
+        .where((row) => row.or([row("listed_until", "is", null), row("listed_until", ">", now())]))
         .orderBy("supernode_id")
         .limit(LIMITS.maxSupernodes)
         .execute();
       const supernodes = rows.map((row) => ({ bytes: row.certificate }));
       const signed = authority.signList({ revision, supernodes });
       await transaction.updateTable("supernode_list").set({ list: signed.bytes, outdated: 0 }).execute();
-      const expiries = rows.map((row) => row.expires_at);
+      const expiries = rows.map((row) => Math.min(row.expires_at, row.listed_until ?? row.expires_at));
       return { revision, bytes: signed.bytes, staleAt: staleAt(signed.issuedAt, expiries) };
     });
   }

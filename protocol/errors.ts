@@ -117,6 +117,8 @@ export const ERRORS = entries({
   },
   "no-such-supernode": { sentence: "There is no supernode {supernode}.", retry: false },
   "no-such-invitation": { sentence: "There is no invitation {invitation}.", retry: false },
+  "supernode-not-wanted": { sentence: "This network takes no supernodes from desktop apps.", retry: false },
+  "supernode-ended": { sentence: "The supernode on this computer has ended unexpectedly.", retry: true },
   "enrolment-refused": { sentence: "The login server did not accept this enrolment token.", retry: false },
 
   // Directory

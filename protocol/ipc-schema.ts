@@ -151,15 +151,63 @@ export type IceServer = z.infer<typeof IceServer>;
 export const Settings = z.object({
   /** Calls go through relays only: the peer, and whoever watches them, learns no address of this computer. */
   hideAddress: z.boolean(),
+  /** This computer helps the network as a supernode, whenever it can. */
+  beSupernode: z.boolean(),
+  /** What it may use for that. Megabits a second and gigabytes a month of relayed sound; 0 for any free port. */
+  supernodeMbit: z.number().min(0.1).max(1_000),
+  supernodeMonthGb: z.number().min(1).max(100_000),
+  supernodePort: z.number().int().min(0).max(65_535),
 });
 export type Settings = z.infer<typeof Settings>;
+
+/** Why this computer is no supernode just now although its user agreed. */
+export const SupernodeObstacle = z.enum([
+  /** Nobody is signed in, or the login server does not answer. */
+  "no-session",
+  /** The network takes none from desktop apps. */
+  "not-wanted",
+  /** Another computer of this account is one. */
+  "elsewhere",
+  "battery",
+  "metered",
+]);
+export type SupernodeObstacle = z.infer<typeof SupernodeObstacle>;
+
+/** This computer as a supernode. */
+export const SupernodeView = z.discriminatedUnion("phase", [
+  z.object({ phase: z.literal("off") }),
+  z.object({ phase: z.literal("waiting"), obstacle: SupernodeObstacle }),
+  z.object({ phase: z.literal("starting") }),
+  /** Other supernodes have tried to reach it at this address and could not; it goes on asking them to. */
+  z.object({ phase: z.literal("unreachable"), by: z.enum(["udp", "tcp"]), host: z.string(), port: z.number() }),
+  z.object({
+    phase: z.literal("running"),
+    host: z.string(),
+    port: z.number(),
+    attached: z.number(),
+    members: z.number(),
+    /** False behind a router: it keeps people attached, and relays no calls. */
+    relays: z.boolean(),
+    relayedCallEnds: z.number(),
+    relayedBytesThisMonth: z.number(),
+  }),
+  /** It has ended by itself; it is tried again. */
+  z.object({ phase: z.literal("failed"), notice: Notice }),
+]);
+export type SupernodeView = z.infer<typeof SupernodeView>;
 
 /** Window to main. */
 export const IPC_METHODS = {
   /** Everything that the pushes below tell piece by piece. */
   snapshot: method(
     Nothing,
-    z.object({ session: SessionView, buddies: z.array(BuddyView), call: CallView, settings: Settings }),
+    z.object({
+      session: SessionView,
+      buddies: z.array(BuddyView),
+      call: CallView,
+      settings: Settings,
+      supernode: SupernodeView,
+    }),
   ),
   /** `invitation` is a link, or empty; a link says which login server it is. */
   signUp: method(
@@ -222,7 +270,7 @@ export const IPC_METHODS = {
   hold: method(z.strictObject({ held: z.boolean() }), Nothing),
   /** The window is about to record a voice message, or has stopped: opens and closes the microphone permission. */
   recording: method(z.strictObject({ on: z.boolean() }), Nothing),
-  /** Those that are named change. They take effect with the next call. */
+  /** Those that are named change. */
   setSettings: method(Settings.partial().strict(), Nothing),
   mediaState: method(
     z.strictObject({ callId: CallId, media: z.enum(["connected", "interrupted", "failed"]) }),
@@ -239,6 +287,7 @@ export const IPC_PUSHES = {
   /** A line is new, or has changed (delivery). */
   line: LineView,
   settings: Settings,
+  supernode: SupernodeView,
   openMedia: z.object({
     callId: CallId,
     initiator: z.boolean(),

@@ -63,6 +63,10 @@ export const TIMES = {
   /** How long a user's certificate is valid; renewed from half-life on. */
   userCertificateMs: 30 * 24 * 3_600_000,
   supernodeCertificateMs: 30 * 24 * 3_600_000,
+  /** Of a supernode in a desktop app, which comes and goes: what it leaves behind is soon forgotten. */
+  desktopSupernodeCertificateMs: 24 * 3_600_000,
+  /** How long the list keeps it unless it says again that it is there. */
+  desktopSupernodeListedMs: 6 * 3_600_000,
   /** The signed supernode list; a client refuses one older than this. */
   supernodeListMs: 30 * 24 * 3_600_000,
   /** A lease is refreshed hourly and lapses when two refreshes have failed. */

@@ -263,6 +263,20 @@ export const LOGIN_METHODS = {
     z.strictObject({ epochs: z.array(z.number().int().positive()).max(MAX_KEY_LOG_HEADS) }),
     z.strictObject({ heads: z.array(bytesUpTo(KEY_LOG_HEAD_BYTES)).max(MAX_KEY_LOG_HEADS) }),
   ),
+  /** Whether this device may become a supernode, and the address that it would have: where the server sees it. */
+  supernodeOffer: method(
+    Nothing,
+    z.discriminatedUnion("kind", [
+      z.strictObject({ kind: z.literal("accepted"), host: z.string().min(1).max(253) }),
+      z.strictObject({ kind: z.literal("not-wanted") }),
+      /** Another device of this account is on the list. */
+      z.strictObject({ kind: z.literal("elsewhere") }),
+    ]),
+  ),
+  /** A ticket to enrol with once, at that address. Errors: `supernode-not-wanted`, `rate-limited`. */
+  enrolSupernode: method(Nothing, z.strictObject({ token: z.string().min(1).max(256) })),
+  /** Puts this account's supernode on the list, or takes it off. It is forgotten unless this is repeated. */
+  listSupernode: method(z.strictObject({ listed: z.boolean() }), Nothing),
 } as const;
 
 /** Login server to device, without an answer. */

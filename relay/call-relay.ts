@@ -107,7 +107,7 @@ async function ownRelay(options: CallRelayOptions, parts: CallRelayParts): Promi
 
 function startOwnServer(
   udpPort: number,
-  { allowedPeers, ports, total, perUser }: CallRelayOptions,
+  { allowedPeers, ports, udp, total, perUser }: CallRelayOptions,
   { listen, ipv4, ipv6 }: RelayAddresses,
   secret: string,
   gossipPort: SharedUdpPort | null,
@@ -118,6 +118,7 @@ function startOwnServer(
     relayIPv4: ipv4,
     relayIPv6: ipv6,
     relayPorts: ports ?? undefined,
+    udp,
     realm: REALM,
     secrets: [secret],
     quotas: {

@@ -14,7 +14,8 @@ const FILE = "certificate";
 export interface EnrolmentParts {
   readonly folder: DataFolder;
   readonly loginServer: LoginServerClient;
-  readonly token: string;
+  /** What to enrol with: an operator has one, a desktop app asks for a ticket each time. @throws KithError */
+  readonly token: () => Promise<string>;
   readonly keys: SupernodeKeys;
   readonly anchor: TrustAnchor;
 }
@@ -54,7 +55,10 @@ export async function renew(parts: EnrolmentParts, host: string, port: number): 
   const { signing, tlsFingerprint } = parts.keys;
   const claim = { networkId: parts.anchor.networkId, signKey: signing.publicKey, tlsFingerprint, host, port };
   const proof = nodeSignatures.sign(enrolmentStatement(claim), signing.secretKey);
-  const member = trustSupernodeCertificate(parts.anchor, await parts.loginServer.enrol(claim, parts.token, proof));
+  const member = trustSupernodeCertificate(
+    parts.anchor,
+    await parts.loginServer.enrol(claim, await parts.token(), proof),
+  );
   if (!speaksOf(member, parts.keys) || member.value.host !== host || member.value.port !== port) {
     throw new KithError("login-server-nonsense", { address: parts.loginServer.address });
   }

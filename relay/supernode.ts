@@ -35,7 +35,8 @@ export interface SupernodeOptions {
   readonly dataFolder: string;
   /** `https://host[:port]`; plain http on this machine only. */
   readonly loginServer: string;
-  readonly enrolmentToken: string;
+  /** What to enrol with, or how to come by it each time. */
+  readonly enrolmentToken: string | (() => Promise<string>);
   /** The address of the interface to listen on. */
   readonly listen: string;
   /** How others reach this machine: a host name or an IP address. */
@@ -97,7 +98,7 @@ export async function startSupernode(options: SupernodeOptions): Promise<Superno
 async function start(options: SupernodeOptions, undo: (() => void | Promise<void>)[]): Promise<Supernode> {
   const {
     host,
-    enrolmentToken: token,
+    enrolmentToken,
     relaying = { kind: "own", options: DEFAULT_CALL_RELAY },
     log = pino({ level: "silent" }),
     now = Date.now,
@@ -110,6 +111,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   undo.push(() => folder.close());
   const keys = await openSupernodeKeys(folder);
   const anchor = trustAnchor(await pinNetworkKey(folder, loginServer), now);
+  const token = typeof enrolmentToken === "string" ? async () => enrolmentToken : enrolmentToken;
   const enrolment: EnrolmentParts = { folder, loginServer, token, keys, anchor };
 
   const { listen } = options;

@@ -51,6 +51,19 @@ const TARGETS: readonly Target[] = [
       }),
   },
   {
+    title: "the app's supernode",
+    part: "app",
+    inputs: ["relay"],
+    output: "out/app/supernode.cjs",
+    make: () =>
+      esbuild("relay/embedded.ts", "out/app/supernode.cjs", {
+        ...node,
+        format: "cjs",
+        define: { "import.meta.url": "importMetaUrl" },
+        banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
+      }),
+  },
+  {
     title: "the app's preload script",
     part: "app",
     inputs: ["main/shell"],

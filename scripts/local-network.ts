@@ -12,14 +12,23 @@ import { lastLine } from "./run-command.ts";
 
 const READY_MS = 30_000;
 const HOST = "127.0.0.1";
+/** Whoever tries the apps here may try that switch too. */
+const MAX_DESKTOP_SUPERNODES = 10;
 
 const LoginServerReady = z.object({ kind: z.literal("ready"), url: z.url(), port: z.number(), networkId: z.unknown() });
-const SupernodeReady = z.object({ kind: z.literal("ready"), supernodeId: z.unknown(), port: z.number() });
+const SupernodeReady = z.object({
+  kind: z.literal("ready"),
+  supernodeId: z.unknown(),
+  port: z.number(),
+  statusUrl: z.url(),
+});
 
 export interface LocalSupernode {
   readonly process: OwnedProcess;
   readonly host: string;
   readonly port: number;
+  /** Of its operator's page. */
+  readonly statusUrl: string;
 }
 
 export interface LocalNetwork {
@@ -61,7 +70,13 @@ export async function startLocalNetwork(data: DataFolder, supernodes: number): P
 async function startLoginServer(data: DataFolder, started: OwnedProcess[]) {
   const port = await freePort(data.settings.loginServerPort);
   const args = ["--data", data.in("login-server"), "--listen", HOST, "--port", String(port), "--name", "localhost"];
-  args.push("--registration", "open", `--enrolment-token=${data.settings.enrolmentToken}`);
+  args.push(
+    "--desktop-supernodes",
+    String(MAX_DESKTOP_SUPERNODES),
+    "--registration",
+    "open",
+    `--enrolment-token=${data.settings.enrolmentToken}`,
+  );
   const process = await startServer(data, "login-server", "The login server", args, started);
   const ready = LoginServerReady.parse(await readiness(process, data.in("login-server.log")));
   data.settings.loginServerPort = ready.port;
@@ -82,7 +97,7 @@ async function startSupernode(
   args.push("--allow-peer", "127.0.0.0/8");
   const process = await startServer(data, name, `Supernode ${number}`, args, started, "relay");
   const ready = SupernodeReady.parse(await readiness(process, data.in(`${name}.log`)));
-  return { process, host: HOST, port: ready.port };
+  return { process, host: HOST, port: ready.port, statusUrl: ready.statusUrl };
 }
 
 async function startServer(

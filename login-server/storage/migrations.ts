@@ -5,6 +5,7 @@
 import { type Kysely, sql } from "kysely";
 import { KithError } from "../../protocol/errors.ts";
 import { addAdministration } from "./administration-tables.ts";
+import { addDesktopSupernodes } from "./desktop-supernode-tables.ts";
 import { addKeyLog } from "./key-log-tables.ts";
 import { addLoginAttempts } from "./login-attempt-table.ts";
 import type { Schema } from "./schema.ts";
@@ -24,6 +25,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "invitations, recovery, administration", up: addAdministration },
   { name: "key log, revocations", up: addKeyLog },
   { name: "login attempts", up: addLoginAttempts },
+  { name: "desktop supernodes", up: addDesktopSupernodes },
 ];
 
 /**

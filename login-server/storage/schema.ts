@@ -92,6 +92,20 @@ export interface Schema {
     certificate: Uint8Array;
     issued_at: number;
     expires_at: number;
+    /** Of a member's desktop app; null: an operator's. */
+    account_id: UserId | null;
+    device_id: DeviceId | null;
+    /** Until when the list shows a member's; null: as long as the certificate is valid. */
+    listed_until: number | null;
+  };
+  /** What members' desktop supernodes enrol with, once each. */
+  enrolment_tickets: {
+    /** SHA-256 of the token, which is stored nowhere. */
+    token_hash: string;
+    account_id: UserId;
+    device_id: DeviceId;
+    host: string;
+    expires_at: number;
   };
   /** Every certificate that was ever issued to a device (protocol/key-log.ts), by handle; nothing here is ever changed or deleted. */
   key_log_entries: {

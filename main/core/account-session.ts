@@ -26,6 +26,7 @@ import { type OwnStatus, Registration } from "./registration.ts";
 import type { SettingsKeeper } from "./settings.ts";
 import { SignalSender } from "./signal-sender.ts";
 import { SupernodeListKeeper } from "./supernode-list.ts";
+import type { SupernodeSponsor } from "./supernode-run.ts";
 import { Watch } from "./watch.ts";
 
 export interface AccountSessionParts {
@@ -214,6 +215,19 @@ export class AccountSession {
 
   get account(): Account {
     return this.#parts.account;
+  }
+
+  /** On whose behalf this computer may be a supernode. */
+  get supernodeSponsor(): SupernodeSponsor {
+    const { session } = this.sync;
+    return {
+      loginServer: this.#parts.account.loginServer,
+      account: `${this.#parts.account.network.networkId} ${this.self.userId}`,
+      get isOpen() {
+        return session.open;
+      },
+      request: session.request,
+    };
   }
 
   get attached(): boolean {

@@ -5,6 +5,7 @@ import type { NetworkClock } from "./clock.ts";
 import type { Log } from "./log.ts";
 import type { SystemKeyStore } from "./profile-key.ts";
 import type { FindProxy, Routes } from "./proxy.ts";
+import type { SupernodeHost } from "./supernode-host.ts";
 
 export interface ClientOptions {
   /** The profile: created if it is not there. One running client per folder. */
@@ -23,6 +24,8 @@ export interface ClientOptions {
   readonly fetch?: typeof fetch;
   /** The system's proxy settings; without it every connection is direct. */
   readonly findProxy?: FindProxy;
+  /** Runs this computer's supernode, if its user wants one; without it there is none. */
+  readonly supernodeHost?: SupernodeHost;
   /** How dear it is to guess a password. Both sign-up and sign-in must say the same; only tests say anything. */
   readonly keyStretching?: KeyStretching;
   readonly times?: Partial<ClientTimes>;

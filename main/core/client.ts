@@ -7,6 +7,7 @@ import { Background } from "./background.ts";
 import { type ClientOptions, DEFAULT_TIMES, type Surroundings } from "./client-options.ts";
 import { NetworkClock, systemClock } from "./clock.ts";
 import { openDatabase } from "./database.ts";
+import { DesktopSupernode } from "./desktop-supernode.ts";
 import { ipcMethods } from "./ipc-methods.ts";
 import { loadProfileKey } from "./profile-key.ts";
 import { lockProfile } from "./profile-lock.ts";
@@ -15,6 +16,7 @@ import { Pushes, type PushListener } from "./pushes.ts";
 import { Recording } from "./recording.ts";
 import { SessionKeeper } from "./session-keeper.ts";
 import { SettingsKeeper } from "./settings.ts";
+import type { SupernodeHost } from "./supernode-host.ts";
 
 export interface KithClient {
   /** The window's requests. Each throws a KithError whose sentence a person may read. */
@@ -55,16 +57,18 @@ export async function openClient(options: ClientOptions): Promise<KithClient> {
   const store = new AccountStore(db);
   const pushes = new Pushes();
   const recording = new Recording();
-  const { keeper, settings } = await restored().catch(async (error: unknown) => {
+  const { keeper, settings, supernode } = await restored().catch(async (error: unknown) => {
     await profile.close();
     throw error;
   });
   return {
-    methods: ipcMethods(keeper, recording, settings, surroundings),
+    methods: ipcMethods(keeper, recording, settings, supernode, surroundings),
     onPush: (listener) => pushes.listen(listener),
     mayUseMicrophone: () => recording.on || (keeper.session?.calls.mayUseMicrophone ?? false),
     openLink: (link) => keeper.offer(link),
     close: async () => {
+      // While there is a session to take it off the list with.
+      await supernode?.close();
       await keeper.close();
       await profile.close();
     },
@@ -81,8 +85,24 @@ export async function openClient(options: ClientOptions): Promise<KithClient> {
       deviceName,
       defaultLoginServer,
     });
+    const supernode = options.supernodeHost ? desktopSupernode(options.supernodeHost, keeper, settings) : null;
     await keeper.restore();
-    return { keeper, settings };
+    return { keeper, settings, supernode };
+  }
+
+  function desktopSupernode(host: SupernodeHost, keeper: SessionKeeper, settings: SettingsKeeper): DesktopSupernode {
+    const supernode = new DesktopSupernode({
+      host,
+      dataFolder,
+      settings: () => settings.value,
+      sponsor: () => keeper.session?.supernodeSponsor ?? null,
+      surroundings,
+      push: pushes.push,
+    });
+    pushes.listen((name) => {
+      if (name === "session") supernode.reconsider();
+    });
+    return supernode;
   }
 
   function openProfile() {

@@ -17,9 +17,12 @@ export type Blob = ColumnType<ArrayBuffer, Uint8Array, Uint8Array>;
 /** 0 or 1 */
 export type Bit = number;
 
+/** Of the settings of this profile (settings.ts). */
+export type SettingKey = "hide-address" | "be-supernode" | "supernode-mbit" | "supernode-month-gb" | "supernode-port";
+
 export interface ProfileDatabase {
-  /** What outlives an account: the form's proposals. */
-  settings: { key: "login-server" | "handle" | "hide-address"; value: string };
+  /** What outlives an account: the form's proposals, and what was chosen. */
+  settings: { key: "login-server" | "handle" | SettingKey; value: string };
   /** At most one row: who is signed in. */
   account: {
     id: 1;

@@ -5,6 +5,7 @@ import type { IpcMethods } from "../../protocol/ipc-schema.ts";
 import type { Handlers } from "../../protocol/rpc.ts";
 import { accountMethods } from "./account-methods.ts";
 import type { Surroundings } from "./client-options.ts";
+import type { DesktopSupernode } from "./desktop-supernode.ts";
 import type { Recording } from "./recording.ts";
 import type { SessionKeeper } from "./session-keeper.ts";
 import type { SettingsKeeper } from "./settings.ts";
@@ -13,6 +14,7 @@ export function ipcMethods(
   keeper: SessionKeeper,
   recording: Recording,
   settings: SettingsKeeper,
+  supernode: DesktopSupernode | null,
   surroundings: Surroundings,
 ): Handlers<IpcMethods> {
   const done = {};
@@ -22,6 +24,7 @@ export function ipcMethods(
       buddies: keeper.session?.buddiesView.view() ?? [],
       call: keeper.session?.calls.view ?? { phase: "idle" },
       settings: settings.value,
+      supernode: supernode?.view ?? { phase: "off" },
     }),
 
     signUp: async (form) => {
@@ -34,7 +37,8 @@ export function ipcMethods(
     },
     signOut: async () => {
       recording.set(false);
-      await keeper.signOut();
+      if (supernode) await supernode.setAside(() => keeper.signOut());
+      else await keeper.signOut();
       return done;
     },
     setStatus: async ({ status, text }) => {
@@ -118,6 +122,7 @@ export function ipcMethods(
     },
     setSettings: async (changes) => {
       await settings.change(changes);
+      supernode?.reconsider();
       return done;
     },
     mediaState: async ({ callId, media }) => {

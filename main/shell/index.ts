@@ -2,7 +2,18 @@
 import { mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { app, type BrowserWindow, dialog, ipcMain, Notification, protocol, safeStorage, session } from "electron";
+import {
+  app,
+  type BrowserWindow,
+  dialog,
+  ipcMain,
+  Notification,
+  powerMonitor,
+  protocol,
+  safeStorage,
+  session,
+  utilityProcess,
+} from "electron";
 import { KithError } from "../../protocol/errors.ts";
 import { openClient } from "../core/client.ts";
 import { type AppArguments, parseAppArguments } from "./app-arguments.ts";
@@ -11,6 +22,8 @@ import { APP_SCHEME, serveApp } from "./app-scheme.ts";
 import { pushTo, serveIpc } from "./ipc-server.ts";
 import { Notifications } from "./notifications.ts";
 import { restrictPermissions } from "./permissions.ts";
+import { supernodeLauncher } from "./supernode-process.ts";
+import { watchSupply } from "./supply.ts";
 import { systemKeyStore } from "./system-key-store.ts";
 import { demandAttention, denyNavigation, openWindow } from "./window.ts";
 
@@ -40,6 +53,10 @@ async function run(): Promise<void> {
     defaultLoginServer: options.loginServer,
     systemKeyStore: systemKeyStore(safeStorage, process.platform),
     log,
+    supernodeHost: {
+      launch: supernodeLauncher(utilityProcess, join(APP_FOLDER, "supernode.cjs"), log),
+      ...watchSupply(powerMonitor, process.platform),
+    },
     findProxy: (url) => session.defaultSession.resolveProxy(url),
     ...(options.ringMs !== null && { times: { ringMs: options.ringMs } }),
   });

@@ -4,7 +4,7 @@ import { type Store, withBuddies, withNotice, withPushedLine, withSession } from
 
 /** @throws KithError when main gives no snapshot */
 export async function feedStore(bridge: Bridge, store: Store): Promise<void> {
-  const told = { session: false, buddies: false, call: false, settings: false };
+  const told = { session: false, buddies: false, call: false, settings: false, supernode: false };
   bridge.onPush("session", (session) => {
     told.session = true;
     store.setState((state) => withSession(state, session));
@@ -21,6 +21,10 @@ export async function feedStore(bridge: Bridge, store: Store): Promise<void> {
     told.settings = true;
     store.setState({ settings });
   });
+  bridge.onPush("supernode", (supernode) => {
+    told.supernode = true;
+    store.setState({ supernode });
+  });
   bridge.onPush("line", (line) => store.setState((state) => withPushedLine(state, line)));
   bridge.onPush("notice", (notice) => store.setState((state) => withNotice(state, notice)));
 
@@ -30,4 +34,5 @@ export async function feedStore(bridge: Bridge, store: Store): Promise<void> {
   if (!told.buddies) store.setState((state) => withBuddies(state, snapshot.buddies));
   if (!told.call) store.setState({ call: snapshot.call });
   if (!told.settings) store.setState({ settings: snapshot.settings });
+  if (!told.supernode) store.setState({ supernode: snapshot.supernode });
 }

@@ -1,6 +1,14 @@
 /** What the window shows: fed by main's snapshot and pushes alone, plus what the user looks at. */
 import { createStore, type StoreApi } from "zustand/vanilla";
-import type { BuddyView, CallView, LineView, Notice, SessionView, Settings } from "../../protocol/ipc-schema.ts";
+import type {
+  BuddyView,
+  CallView,
+  LineView,
+  Notice,
+  SessionView,
+  Settings,
+  SupernodeView,
+} from "../../protocol/ipc-schema.ts";
 import type { CallPath } from "../media/call-path.ts";
 import { type ConversationState, EMPTY_CONVERSATION, withLine, withOlderLines } from "./conversation-state.ts";
 
@@ -14,6 +22,8 @@ export interface AppState {
   readonly callPath: CallPath | null;
   /** Null until main has told them. */
   readonly settings: Settings | null;
+  /** This computer as a supernode. */
+  readonly supernode: SupernodeView;
   /** Whose conversation is open. */
   readonly selected: UserId | null;
   readonly conversations: ReadonlyMap<UserId, ConversationState>;
@@ -25,7 +35,7 @@ export interface AppState {
 
 export type Store = StoreApi<AppState>;
 
-const NOTHING: Omit<AppState, "session" | "settings"> = {
+const NOTHING: Omit<AppState, "session" | "settings" | "supernode"> = {
   buddies: [],
   call: { phase: "idle" },
   callPath: null,
@@ -36,7 +46,12 @@ const NOTHING: Omit<AppState, "session" | "settings"> = {
 };
 
 export function createAppStore(): Store {
-  return createStore<AppState>(() => ({ ...NOTHING, session: { phase: "starting" }, settings: null }));
+  return createStore<AppState>(() => ({
+    ...NOTHING,
+    session: { phase: "starting" },
+    settings: null,
+    supernode: { phase: "off" },
+  }));
 }
 
 /** Signing out, or in as somebody else, forgets everything that was on the screen. */
@@ -45,7 +60,7 @@ export function withSession(state: AppState, session: SessionView): AppState {
   const after = session.phase === "signed-in" ? session.userId : null;
   return before === after || before === null
     ? { ...state, session }
-    : { ...NOTHING, session, settings: state.settings };
+    : { ...NOTHING, session, settings: state.settings, supernode: state.supernode };
 }
 
 /** Buddies in the order of the list: whom one talked to last comes first, then by handle. */

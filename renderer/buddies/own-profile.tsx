@@ -5,6 +5,7 @@ import { Avatar } from "../app/avatar.tsx";
 import { Icon } from "../app/icon.tsx";
 import { useAttempt, useKith } from "../app/kith.tsx";
 import { SettingsDialog } from "../settings/settings-dialog.tsx";
+import { SupernodeIndicator } from "../settings/supernode-indicator.tsx";
 import { useText } from "../texts/use-text.ts";
 import { StatusChooser } from "./status-chooser.tsx";
 import { StatusText } from "./status-text.tsx";
@@ -53,6 +54,7 @@ export function OwnProfile({ session }: { readonly session: SignedIn }) {
         <SettingsDialog isOpen={settingsOpen} onOpenChange={setSettingsOpen} />
       </div>
       <StatusText key={session.statusText} status={session.status} statusText={session.statusText} />
+      <SupernodeIndicator />
     </header>
   );
 }

@@ -3,6 +3,7 @@ import { useAppState, useAttempt, useKith } from "../app/kith.tsx";
 import { useText } from "../texts/use-text.ts";
 import { FindableSetting } from "./findable-setting.tsx";
 import { SettingSwitch } from "./setting-switch.tsx";
+import { SupernodeSettings } from "./supernode-settings.tsx";
 
 /** A change holds at once; there is nothing to save. */
 export function SettingsDialog({
@@ -42,6 +43,7 @@ export function SettingsDialog({
               handle={session.handle}
             />
           )}
+          <SupernodeSettings />
           <div className="dialog-buttons">
             <Button slot="close" className="button">
               {text("dialog.close")}

@@ -21,7 +21,8 @@ describe("the supernode's process", () => {
     return relay;
   };
   const argsFor = (one: TestNetwork): string[] => {
-    const { dataFolder, loginServer, enrolmentToken } = one.options();
+    const { dataFolder, loginServer } = one.options();
+    const { enrolmentToken } = one.loginServer;
     return ["--data", dataFolder, "--login-server", loginServer, "--enrolment-token", enrolmentToken];
   };
 

@@ -1,6 +1,14 @@
 /** A fake bridge, to look at the window without the app behind it. A test double: no product code imports it. */
 import { KithError } from "../../protocol/errors.ts";
-import type { IpcMethods, IpcPush, IpcPushes, KithBridge, LineView, Settings } from "../../protocol/ipc-schema.ts";
+import type {
+  IpcMethods,
+  IpcPush,
+  IpcPushes,
+  KithBridge,
+  LineView,
+  Settings,
+  SupernodeView,
+} from "../../protocol/ipc-schema.ts";
 import type { Handlers } from "../../protocol/rpc.ts";
 import { PEOPLE, SCENES, type Scene } from "./scenes.ts";
 
@@ -27,16 +35,32 @@ function added<T extends LineView>(line: T): T {
   return line;
 }
 
-let settings: Settings = { hideAddress: true };
+let settings: Settings = {
+  hideAddress: true,
+  beSupernode: true,
+  supernodeMbit: 4,
+  supernodeMonthGb: 20,
+  supernodePort: 0,
+};
+const supernode: SupernodeView = {
+  phase: "running",
+  host: "198.51.100.7",
+  port: 40_443,
+  attached: 17,
+  members: 214,
+  relays: true,
+  relayedCallEnds: 3,
+  relayedBytesThisMonth: 1_234_567_890,
+};
 
-function definedOnly(changes: Readonly<Record<string, boolean | undefined>>): Partial<Settings> {
+function definedOnly(changes: Readonly<Record<string, boolean | number | undefined>>): Partial<Settings> {
   return Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
 }
 
 const nothing = () => ({});
 
 const handlers: Partial<Handlers<IpcMethods>> = {
-  snapshot: () => ({ session, buddies: [...buddies], call, settings }),
+  snapshot: () => ({ session, buddies: [...buddies], call, settings, supernode }),
   setSettings: (changes) => {
     settings = { ...settings, ...definedOnly(changes) };
     push("settings", settings);

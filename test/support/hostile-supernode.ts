@@ -104,7 +104,7 @@ export async function startHostileSupernode(
   });
   const { listener } = ports;
   const loginServer = new LoginServerClient(network.loginServer.url);
-  const token = network.loginServer.enrolmentToken;
+  const token = async () => network.loginServer.enrolmentToken;
   const self = await enrol({ folder, loginServer, token, keys, anchor }, "127.0.0.1", listener.port);
   const peers: LinkPeer[] = [];
   const onFault = () => undefined;

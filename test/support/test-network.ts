@@ -83,7 +83,8 @@ export class TestNetwork {
 
   /** @param former one that has ended, to start again from its data folder */
   async addProcess(args: readonly string[] = [], former?: ForkedSupernode): Promise<ForkedSupernode> {
-    const { loginServer, enrolmentToken, ...options } = this.options();
+    const { loginServer, ...options } = this.options();
+    const { enrolmentToken } = this.loginServer;
     const dataFolder = former?.dataFolder ?? options.dataFolder;
     const network = ["--login-server", loginServer, "--enrolment-token", enrolmentToken];
     const relay = await startRelayProcess(["--data", dataFolder, ...network, ...args]);

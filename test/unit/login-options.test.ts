@@ -25,6 +25,7 @@ test("without options it listens on loopback and takes members by invitation", (
     port: 7440,
     name: "Kith",
     registration: "invitation",
+    "desktop-supernodes": 0,
     "log-level": "info",
   });
 });
@@ -43,6 +44,7 @@ test("every option can be given on the command line", () => {
     "Chess club",
   ];
   args.push("--registration=closed", "--enrolment-token", "0123456789abcdef", "--log-level", "debug");
+  args.push("--desktop-supernodes", "50");
   args.push("--tls-cert", "chain.pem", "--tls-key", "key.pem", "--behind-proxy", "127.0.0.1, 10.0.0.0/8,fd00::/8");
   args.push(
     "--public-url",
@@ -66,6 +68,7 @@ test("every option can be given on the command line", () => {
     "behind-proxy": ["127.0.0.1", "10.0.0.0/8", "fd00::/8"],
     metrics: { host: "::1", port: 9464 },
     "enrolment-token": "0123456789abcdef",
+    "desktop-supernodes": 50,
     "log-level": "debug",
   });
 });
