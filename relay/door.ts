@@ -29,6 +29,8 @@ export interface DoorParts {
   readonly proofMs: number;
   /** Monotonic, in ms. */
   readonly clock: () => number;
+  /** How long a turn of the event loop took at worst, lately. */
+  readonly lagMs: () => number;
   /** Whether newcomers would be refused for want of room. */
   readonly isFull: () => boolean;
 }
@@ -37,12 +39,22 @@ interface Visit {
   readonly stranger: Stranger;
   readonly source: string;
   readonly since: number;
-  /** Let in as far as the handshake, and not proved yet. */
-  isAdmitted: boolean;
+  /** When it was let in as far as the handshake; null: not yet. */
+  admittedAt: number | null;
 }
 
 /** Supernodes whose addresses are remembered. */
 const MAX_KNOWN_SOURCES = 10_000;
+/**
+ * A newcomer that was let in should be done in this time, its own round trips included; one
+ * who has to wait for long gives up, and all that was done for it was in vain.
+ */
+const PROMPT_MS = 2_500;
+const FEWEST_IN_PROGRESS = 16;
+/** A turn of the event loop that takes so long is one with too much to do. */
+const LAGGING_MS = 100;
+/** What the last shrinking has done shows after this. */
+const SHRINK_EVERY_MS = 1_000;
 /** Others' connections make way for one of a source that has far fewer. */
 const FAIR_SHARE = 4;
 
@@ -56,9 +68,13 @@ export class Door {
   readonly #rate: TokenBucket;
   readonly #politeness: TokenBucket;
   #admitted = 0;
+  /** How many may be in progress: as many as are served promptly, as TCP finds its window. */
+  #window: number;
+  #shrunkAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
+    this.#window = parts.limits.newcomersInProgress / 2;
     const { newcomersPerSecond, newcomerBurst, politeRefusalsPerSecond } = parts.limits;
     this.#rate = new TokenBucket(newcomerBurst, newcomersPerSecond, parts.clock());
     this.#politeness = new TokenBucket(2 * politeRefusalsPerSecond, politeRefusalsPerSecond, parts.clock());
@@ -73,7 +89,7 @@ export class Door {
     if (this.#visits.size >= strangers) return false;
     if (count >= strangersPerSource && !this.#knownSources.has(source)) return false;
     this.#perSource.set(source, count + 1);
-    this.#visits.set(keyOf(stranger), { stranger, source, since: this.#parts.clock(), isAdmitted: false });
+    this.#visits.set(keyOf(stranger), { stranger, source, since: this.#parts.clock(), admittedAt: null });
     return true;
   }
 
@@ -81,25 +97,35 @@ export class Door {
   admit(stranger: Stranger): boolean {
     const visit = this.#visits.get(keyOf(stranger));
     if (!visit || !this.#mayEnter(visit.source)) return false;
-    visit.isAdmitted = true;
+    visit.admittedAt = this.#parts.clock();
     this.#admitted++;
     return true;
   }
 
-  /** It has proved who it is, speaks something else, or has closed. */
+  /** It has proved to be a node. */
+  proved(stranger: Stranger): void {
+    const visit = this.#visits.get(keyOf(stranger));
+    if (visit && this.#durationOf(visit) <= PROMPT_MS) {
+      this.#window = Math.min(this.#parts.limits.newcomersInProgress, this.#window + 1);
+    }
+    this.leave(stranger);
+  }
+
+  /** It speaks something else, or has closed. */
   leave(stranger: Stranger): void {
     const key = keyOf(stranger);
     const visit = this.#visits.get(key);
     if (!visit) return;
     this.#visits.delete(key);
-    if (visit.isAdmitted) this.#admitted--;
+    if (this.#durationOf(visit) > PROMPT_MS) this.#shrink();
+    if (visit.admittedAt !== null) this.#admitted--;
     const left = (this.#perSource.get(visit.source) ?? 1) - 1;
     if (left === 0) this.#perSource.delete(visit.source);
     else this.#perSource.set(visit.source, left);
   }
 
   /** It has proved to be another supernode. */
-  leaveAsSupernode(stranger: Stranger): void {
+  provedSupernode(stranger: Stranger): void {
     const source = sourceOf(stranger);
     if (this.#knownSources.size >= MAX_KNOWN_SOURCES) this.#knownSources.clear();
     this.#knownSources.add(source);
@@ -107,10 +133,10 @@ export class Door {
   }
 
   #mayEnter(source: string): boolean {
-    const { limits, clock, isFull } = this.#parts;
+    const { clock, isFull } = this.#parts;
     if (this.#knownSources.has(source)) return true;
     if (isFull()) return this.#politeness.take(clock());
-    if (this.#admitted >= limits.newcomersInProgress && !this.#makeWayFor(source)) return false;
+    if (this.#admitted >= this.#window && !this.#makeWayFor(source)) return false;
     return this.#rate.take(clock());
   }
 
@@ -119,7 +145,7 @@ export class Door {
     const own = this.#perSource.get(source) ?? 0;
     let heaviest: Visit | undefined;
     for (const visit of this.#visits.values()) {
-      if (!visit.isAdmitted) continue;
+      if (visit.admittedAt === null) continue;
       const count = this.#perSource.get(visit.source) ?? 0;
       if (count > FAIR_SHARE * own && count > (heaviest ? (this.#perSource.get(heaviest.source) ?? 0) : 0)) {
         heaviest = visit;
@@ -136,6 +162,19 @@ export class Door {
       if (visit.since > tooLate) return;
       this.#turnOut(visit);
     }
+  }
+
+  /** Of the handshake so far. */
+  #durationOf({ admittedAt }: Visit): number {
+    return admittedAt === null ? 0 : this.#parts.clock() - admittedAt;
+  }
+
+  /** Only if it is our own slowness: who dawdles on purpose shall not close the door for others. */
+  #shrink(): void {
+    const { clock, lagMs } = this.#parts;
+    if (clock() - this.#shrunkAt < SHRINK_EVERY_MS || lagMs() < LAGGING_MS) return;
+    this.#window = Math.max(FEWEST_IN_PROGRESS, this.#window * 0.7);
+    this.#shrunkAt = clock();
   }
 
   #turnOut({ stranger }: Visit): void {

@@ -21,6 +21,7 @@ async function main(): Promise<void> {
     host: options.host,
     port: options.port,
     relaying: relayingOf(options),
+    limits: options.nodes === undefined ? {} : { maxAttachments: options.nodes },
     status: options["status-listen"],
     log,
   });

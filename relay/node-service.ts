@@ -13,8 +13,10 @@ import type { LookUp } from "./look-up.ts";
 import type { Peers } from "./peers.ts";
 import type { PresenceBoard } from "./presence-board.ts";
 import type { Publisher } from "./publisher.ts";
+import type { RelayLimits } from "./relay-limits.ts";
 import type { SearchService } from "./search/search-service.ts";
 import { requireOwner } from "./shard.ts";
+import { Turnstile } from "./turnstile.ts";
 
 export interface NodeServiceParts {
   readonly self: SupernodeId;
@@ -26,6 +28,7 @@ export interface NodeServiceParts {
   readonly peers: Peers;
   readonly relay: Pick<CallRelay, "credentialsFor">;
   readonly search: Pick<SearchService, "nodeHandlers">;
+  readonly limits: Pick<RelayLimits, "registrationsInProgress" | "watchesInProgress">;
 }
 
 /** An answer must fit a frame, with its JSON and room to spare. */
@@ -33,9 +36,11 @@ const MAX_ANSWER_BYTES = LIMITS.maxFrameBytes / 2;
 /** JSON, identifiers and numbers of one device. */
 const DEVICE_OVERHEAD_BYTES = 300;
 
-/** Errors: `lease-refused`, `lease-stale`, `signature-invalid`, `clock-skew`, `not-attached`, `supernode-unreachable`. */
+/** Errors: `rate-limited`, `lease-refused`, `lease-stale`, `signature-invalid`, `clock-skew`, `not-attached`, `supernode-unreachable`. */
 export function nodeHandlers(parts: NodeServiceParts): SessionHandlers<typeof NODE_REQUESTS, Attachment> {
-  const { self, anchor, attachments, publisher, board, lookUp, peers, relay, search } = parts;
+  const { self, anchor, attachments, publisher, board, lookUp, peers, relay, search, limits } = parts;
+  const registrations = new Turnstile(limits.registrationsInProgress);
+  const watches = new Turnstile(limits.watchesInProgress);
 
   function requireAttached(attachment: Attachment): void {
     if (!attachments.has(attachment)) throw new KithError("not-attached");
@@ -44,14 +49,16 @@ export function nodeHandlers(parts: NodeServiceParts): SessionHandlers<typeof NO
   return {
     ...search.nodeHandlers,
 
-    async register(attachment, input) {
-      requireAttached(attachment);
-      const lease = trustLease(anchor.networkId, anchor.now(), input.lease);
-      requireOwner(lease.value, attachment.certificate.value);
-      requireHere(lease.value, self, attachment);
-      attachments.hide(attachment, lease.value.validityMs === 0 ? lease.value.issuedAt : null);
-      await publisher.publish(lease, attachment.certificate.bytes);
-      return {};
+    register(attachment, input) {
+      return registrations.pass(async () => {
+        requireAttached(attachment);
+        const lease = trustLease(anchor.networkId, anchor.now(), input.lease);
+        requireOwner(lease.value, attachment.certificate.value);
+        requireHere(lease.value, self, attachment);
+        attachments.hide(attachment, lease.value.validityMs === 0 ? lease.value.issuedAt : null);
+        await publisher.publish(lease, attachment.certificate.bytes);
+        return {};
+      });
     },
 
     setStatus(attachment, { sealedStatus }) {
@@ -62,7 +69,7 @@ export function nodeHandlers(parts: NodeServiceParts): SessionHandlers<typeof NO
 
     async watch(attachment, { userIds }) {
       requireAttached(attachment);
-      const presences = await board.setWatched(attachment, userIds);
+      const presences = await watches.pass(() => board.setWatched(attachment, userIds));
       const { answered, rest } = fitting(presences);
       // After the answer, so that the node knows what it is watching.
       setImmediate(() => {

@@ -50,7 +50,7 @@ export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPE
       requireStanding(certificate.value.serial);
       const attachment = attachments.attach(connection.socket, certificate);
       connection.becomeNode(attachment);
-      door.leave(connection.socket.request.socket);
+      door.proved(connection.socket.request.socket);
       return { proof: signAttachAnswer(claim, keys.signing.secretKey), inbox: attachment.inbox };
     },
 
@@ -62,7 +62,7 @@ export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPE
       requireStanding(supernode.value.serial);
       if (supernode.value.supernodeId === self().value.supernodeId) throw new KithError("supernode-untrusted");
       connection.becomeLink(supernode.value.supernodeId);
-      door.leaveAsSupernode(connection.socket.request.socket);
+      door.provedSupernode(connection.socket.request.socket);
       membership.meet(supernode);
       return { proof: signAttachAnswer(claim, keys.signing.secretKey) };
     },

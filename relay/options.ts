@@ -21,7 +21,9 @@ Usage: npm run relay -- --login-server URL --enrolment-token TOKEN [options]
   --host NAME              how others reach this machine: a name or a public address
                            (KITH_RELAY_HOST, default the address to listen on)
   --port N                 TCP port (KITH_RELAY_PORT, default 0: the one of the last time, or any free one)
-  --drain-seconds N        how long attached nodes get to go elsewhere at SIGTERM (KITH_RELAY_DRAIN_SECONDS, default 10)
+  --nodes N                people attached at once; beyond, newcomers are sent elsewhere (KITH_RELAY_NODES, default 10000)
+  --drain-seconds N        how long attached nodes get to go elsewhere at SIGTERM (KITH_RELAY_DRAIN_SECONDS, default 60);
+                           it ends as soon as all have gone
   --status-listen ADDR:PORT  where its operator reads the status page, /metrics for Prometheus, /health and /ready:
                            plain HTTP for this machine or a network of yours; off for none
                            (KITH_RELAY_STATUS_LISTEN, default 127.0.0.1:0, any free port, said at the start)
@@ -58,6 +60,7 @@ const NAMES = [
   "listen",
   "host",
   "port",
+  "nodes",
   "drain-seconds",
   "status-listen",
   "log-level",
@@ -88,7 +91,8 @@ const Options = z
     listen: address("an IP address is needed, such as 127.0.0.1 or 0.0.0.0").default("127.0.0.1"),
     host: z.string().regex(HOST_PATTERN, "a host name or an IP address is needed").optional(),
     port: wholeNumber(65_535).default(0),
-    "drain-seconds": wholeNumber(3_600).default(10),
+    nodes: wholeNumber(1_000_000).optional(),
+    "drain-seconds": wholeNumber(3_600).default(60),
     "status-listen": listenAddress("127.0.0.1:9470").prefault("127.0.0.1:0"),
     "log-level": z
       .enum(["silent", "error", "warn", "info", "debug"], "silent, error, warn, info or debug")

@@ -13,6 +13,7 @@ import { InboxSubscriptions } from "./inbox-subscriptions.ts";
 import { LINK_REQUESTS, NODE_REQUESTS, OPENING_METHODS } from "./link-peer.ts";
 import { linkHandlers } from "./link-service.ts";
 import { LookUp } from "./look-up.ts";
+import { LoopLag } from "./loop-lag.ts";
 import type { Member, Membership } from "./membership-source.ts";
 import type { NetworkNotices, Notices } from "./network-notices.ts";
 import { nodeHandlers } from "./node-service.ts";
@@ -60,6 +61,7 @@ const FAREWELL_MS = 2_000;
 export class Services {
   readonly socketServer: SocketServer;
   readonly attachments: Attachments;
+  readonly #lag = new LoopLag();
   /** Before the port: whom of those who come it lets in. */
   readonly door: Door;
   readonly #rooms: Rooms;
@@ -88,6 +90,7 @@ export class Services {
       limits,
       proofMs: 2 * times.attachTimeoutMs,
       clock: () => performance.now(),
+      lagMs: () => this.#lag.read(),
       isFull: () => this.attachments.room === 0,
     });
     const shard = new Shard({
@@ -137,6 +140,7 @@ export class Services {
       peers: this.#peers,
       relay: parts.relay,
       search: parts.search,
+      limits,
     });
     const opening = openingHandlers({
       anchor,
@@ -191,6 +195,7 @@ export class Services {
   /** Whoever is still attached is gone now, and the directory is told before the links close. */
   async close(): Promise<void> {
     clearInterval(this.#sweep);
+    this.#lag.close();
     this.#notices.close();
     this.attachments.close();
     await this.#publisher.drain(FAREWELL_MS);

@@ -10,7 +10,7 @@ import type { Caller } from "../../protocol/rpc.ts";
 import type { NODE_METHODS } from "../../protocol/supernode-api.ts";
 import type { Surroundings } from "./client-options.ts";
 import { uniform } from "./randomness.ts";
-import { type LinkIdentity, openSupernodeLink, type SupernodeLink } from "./supernode-link.ts";
+import { type LinkIdentity, type LinkSurroundings, openSupernodeLink, type SupernodeLink } from "./supernode-link.ts";
 
 export interface AttachmentListener {
   /**
@@ -22,6 +22,8 @@ export interface AttachmentListener {
   deliver(from: DeviceAddress, envelope: Uint8Array): Promise<void>;
   /** From the home only. */
   presence(presence: UserPresence): void;
+  /** The newest head of the key log that a supernode knows, unchecked. */
+  keyLogHead(head: Uint8Array): void;
   /** An attempt has failed: `trouble` says why. */
   troubled(): void;
   /** Another home or standby than before. */
@@ -42,7 +44,7 @@ const TRIES_PER_ATTEMPT = 3;
 /** A supernode that goes away is not tried again at once. */
 const GONE_AWAY_SECONDS = 60;
 
-export type AttachmentSurroundings = Pick<Surroundings, "clock" | "random" | "log" | "routes" | "background">;
+export type AttachmentSurroundings = Omit<LinkSurroundings, "signal"> & Pick<Surroundings, "background">;
 
 export class Attachment {
   readonly #identity: LinkIdentity;
@@ -218,6 +220,7 @@ export class Attachment {
   #listenerOf(supernodeId: SupernodeId) {
     return {
       deliver: (from: DeviceAddress, envelope: Uint8Array) => this.#listener.deliver(from, envelope),
+      keyLogHead: (head: Uint8Array) => this.#listener.keyLogHead(head),
       presence: (presence: UserPresence) => {
         if (this.home?.supernodeId === supernodeId) this.#listener.presence(presence);
       },

@@ -18,7 +18,7 @@ export interface KnownSupernode {
 /** What is not measured yet is tried after the near ones and before the far ones. */
 const ASSUMED_ROUND_TRIP_MS = 80;
 /** A supernode that refuses again and again is left alone for up to this long, jitter not counted. */
-const MAX_BUSY_MS = 60_000;
+const MAX_BUSY_MS = 15_000;
 
 export class HostBook {
   readonly #random: () => number;

@@ -1,11 +1,12 @@
 /** This device's own entry in the directory: its lease and its status, at whichever supernode is home. */
 import { backoffMs } from "../../protocol/backoff.ts";
+import { KithError } from "../../protocol/errors.ts";
 import type { DeviceId, NetworkId } from "../../protocol/identifiers.ts";
 import { encodeLease } from "../../protocol/lease.ts";
 import { TIMES } from "../../protocol/limits.ts";
 import type { ChosenStatus } from "../../protocol/presence.ts";
-import { signBody } from "../../protocol/signed.ts";
-import { type AccountKeys, appSignatures } from "./account-keys.ts";
+import { type SignatureScheme, signBody } from "../../protocol/signed.ts";
+import type { AccountKeys } from "./account-keys.ts";
 import type { AccountStore } from "./account-store.ts";
 import type { Surroundings } from "./client-options.ts";
 import { uniform } from "./randomness.ts";
@@ -19,13 +20,28 @@ export interface OwnStatus {
 
 /** A registration that failed although the link stands is tried again after this, and a back-off with jitter. */
 const RETRY_MS = 1_000;
+/** However long a supernode says. */
+const MAX_LEAST_WAIT_MS = 60_000;
 /** That back-off begins as after so many attempts: the supernode has a crowd to register. */
 const RETRY_CAUTION = 3;
 
+function leastWaitMs(error: unknown): number {
+  const seconds = error instanceof KithError && error.code === "rate-limited" ? error.details.seconds : undefined;
+  return typeof seconds === "number" ? Math.min(Math.max(seconds * 1_000, RETRY_MS), MAX_LEAST_WAIT_MS) : RETRY_MS;
+}
+
+export interface RegisteredDevice {
+  readonly networkId: NetworkId;
+  readonly deviceId: DeviceId;
+  readonly keys: Pick<AccountKeys, "userId" | "sign" | "profileKey">;
+  /** Signs the leases. */
+  readonly signatures: SignatureScheme;
+}
+
 export class Registration {
-  readonly #device: { readonly networkId: NetworkId; readonly deviceId: DeviceId; readonly keys: AccountKeys };
-  readonly #store: AccountStore;
-  readonly #surroundings: Surroundings;
+  readonly #device: RegisteredDevice;
+  readonly #store: Pick<AccountStore, "setStatus" | "nextLeaseSequence">;
+  readonly #surroundings: Pick<Surroundings, "clock" | "random" | "log" | "background">;
   #own: OwnStatus;
   #link: SupernodeLink | null = null;
   #cancelTimer: () => void = () => {};
@@ -34,10 +50,10 @@ export class Registration {
   #queue: Promise<void> = Promise.resolve();
 
   constructor(
-    device: { readonly networkId: NetworkId; readonly deviceId: DeviceId; readonly keys: AccountKeys },
+    device: RegisteredDevice,
     own: OwnStatus,
-    store: AccountStore,
-    surroundings: Surroundings,
+    store: Pick<AccountStore, "setStatus" | "nextLeaseSequence">,
+    surroundings: Pick<Surroundings, "clock" | "random" | "log" | "background">,
   ) {
     this.#device = device;
     this.#own = own;
@@ -95,7 +111,7 @@ export class Registration {
         this.#failures = 0;
       } catch (error) {
         this.#surroundings.log.warn("registration", { cause: error });
-        nextMs = RETRY_MS + backoffMs(RETRY_CAUTION + this.#failures++, uniform(this.#surroundings.random));
+        nextMs = leastWaitMs(error) + backoffMs(RETRY_CAUTION + this.#failures++, uniform(this.#surroundings.random));
       }
       if (this.#link !== link) return;
       const { clock, background } = this.#surroundings;
@@ -112,7 +128,7 @@ export class Registration {
   }
 
   async #lease(link: SupernodeLink): Promise<Uint8Array> {
-    const { networkId, deviceId, keys } = this.#device;
+    const { networkId, deviceId, keys, signatures } = this.#device;
     const now = this.#surroundings.clock.now();
     const body = encodeLease({
       networkId,
@@ -127,6 +143,6 @@ export class Registration {
       validityMs: this.#own.status === "invisible" ? 0 : TIMES.leaseValidityMs,
       sealedBody: new Uint8Array(0),
     });
-    return signBody(appSignatures, "lease", body, keys.sign.secretKey);
+    return signBody(signatures, "lease", body, keys.sign.secretKey);
   }
 }

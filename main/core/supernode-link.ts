@@ -31,6 +31,7 @@ export interface LinkListener {
   /** Resolves once the envelope is stored or dropped. */
   deliver(from: DeviceAddress, envelope: Uint8Array): Promise<void>;
   presence(presence: UserPresence): void;
+  keyLogHead(head: Uint8Array): void;
   /** @param elsewhere where there is room, best first */
   goAway(elsewhere: readonly SupernodeId[]): void;
   /** The other side or the network has closed it. */
@@ -44,7 +45,8 @@ export interface LinkIdentity {
   certificate(): Uint8Array;
 }
 
-export interface LinkSurroundings extends Pick<Surroundings, "random" | "clock" | "log" | "routes"> {
+export interface LinkSurroundings extends Pick<Surroundings, "random" | "clock" | "log"> {
+  readonly routes: Pick<Routes, "to">;
   /** Ends the attempt. */
   readonly signal: AbortSignal;
 }
@@ -102,7 +104,7 @@ export async function openSupernodeLink(
   }
 }
 
-async function connect(target: SupernodeCertificate, routes: Routes, patience: Patience) {
+async function connect(target: SupernodeCertificate, routes: Pick<Routes, "to">, patience: Patience) {
   try {
     const open = await routes.to(`https://${authority(target)}`);
     return await openChallengedSocket(supernodeUrl(target), supernodeSocketOptions(target, open), Challenge, patience);
@@ -146,6 +148,11 @@ function listen(socket: Socket, listener: LinkListener, log: Log): void {
     return {};
   };
   serve(socket, DELIVERY_METHODS, { deliver }, fault);
+  socket.on("keyLogHead", (received: unknown) => {
+    const told = NODE_PUSHES.keyLogHead.safeParse(received);
+    if (told.success) listener.keyLogHead(told.data.head);
+    else log.warn("supernode sent a malformed key log head");
+  });
   socket.on("presence", (received: unknown) => {
     const presence = NODE_PUSHES.presence.safeParse(received);
     if (presence.success) listener.presence(presence.data);

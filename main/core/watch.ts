@@ -7,18 +7,25 @@ import type { Surroundings } from "./client-options.ts";
 import type { DirectoryView } from "./directory-view.ts";
 import { uniform } from "./randomness.ts";
 
+type WatchSurroundings = Pick<Surroundings, "clock" | "random" | "log" | "background">;
+
 export class Watch {
   readonly #attachment: Attachment;
-  readonly #directory: DirectoryView;
+  readonly #directory: Pick<DirectoryView, "apply" | "keepOnly">;
   readonly #watched: () => UserId[];
-  readonly #surroundings: Surroundings;
+  readonly #surroundings: WatchSurroundings;
   #failures = 0;
   #running = false;
   #again = false;
   #cancelTimer: () => void = () => {};
 
   /** @param watched whom to watch, asked at every renewal */
-  constructor(attachment: Attachment, directory: DirectoryView, watched: () => UserId[], surroundings: Surroundings) {
+  constructor(
+    attachment: Attachment,
+    directory: Pick<DirectoryView, "apply" | "keepOnly">,
+    watched: () => UserId[],
+    surroundings: WatchSurroundings,
+  ) {
     this.#attachment = attachment;
     this.#directory = directory;
     this.#watched = watched;

@@ -169,7 +169,13 @@ export async function startHostileSupernode(
     tally: new RequestTally(),
     closed: () => undefined,
   });
-  const door = new Door({ limits: RELAY_LIMITS, proofMs: 20_000, clock: () => performance.now(), isFull: () => false });
+  const door = new Door({
+    limits: RELAY_LIMITS,
+    proofMs: 20_000,
+    clock: () => performance.now(),
+    lagMs: () => 0,
+    isFull: () => false,
+  });
   listener.serve([tlsProtocol(keys, [server.protocol], RELAY_TIMES.attachTimeoutMs, listener.countRefused)], door);
   const membership = await joinOthers({
     ...{ folder, loginServer, anchor, keys, self, listen, port: ports.gossip, random: Math.random, log },

@@ -24,7 +24,7 @@ describe("the command line of the supernode", () => {
         listen: "127.0.0.1",
         host: "127.0.0.1",
         port: 0,
-        "drain-seconds": 10,
+        "drain-seconds": 60,
         "log-level": "info",
       },
     });
