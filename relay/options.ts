@@ -20,7 +20,7 @@ Usage: npm run relay -- --login-server URL --enrolment-token TOKEN [options]
   --listen ADDRESS         address to listen on (KITH_RELAY_LISTEN, default 127.0.0.1; 0.0.0.0 for all)
   --host NAME              how others reach this machine: a name or a public address
                            (KITH_RELAY_HOST, default the address to listen on)
-  --port N                 TCP port (KITH_RELAY_PORT, default 0: the one of the last time, or any free one)
+  --port N                 TCP and UDP (KITH_RELAY_PORT, default 0: the one of the last time, or any free one)
   --nodes N                people attached at once; beyond, newcomers are sent elsewhere (KITH_RELAY_NODES, default 10000)
   --drain-seconds N        how long attached nodes get to go elsewhere at SIGTERM (KITH_RELAY_DRAIN_SECONDS, default 60);
                            it ends as soon as all have gone
@@ -32,7 +32,7 @@ Usage: npm run relay -- --login-server URL --enrolment-token TOKEN [options]
 Calls between people whose firewalls let nothing in are relayed, sealed end to end:
 
   --relay on|off           (KITH_RELAY_RELAY, default on)
-  --udp-port N             (KITH_RELAY_UDP_PORT, default 0: the number of the TCP port)
+  --udp-port N             (KITH_RELAY_UDP_PORT, default 0: the number of the TCP port, whose UDP is needed in any case)
   --external-address IP    how peers see this machine, if --host does not say it; one per family, with a comma
                            between (KITH_RELAY_EXTERNAL_ADDRESS)
   --relay-port-range A-B   UDP ports that calls are relayed on (KITH_RELAY_RELAY_PORT_RANGE, default 49152-65535)
