@@ -19,6 +19,7 @@ const COMMANDS = [
   "build",
   "test",
   "test-lab",
+  "fuzz",
   "check-code",
   "bench",
   "sim",

@@ -3,12 +3,13 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ERRORS } from "../../protocol/errors.ts";
 import { DeviceId, InboxId, SupernodeId, UserId } from "../../protocol/identifiers.ts";
+import { SOCKET_FUZZ_RUNS } from "../support/fuzzing.ts";
 import { joinRaw } from "../support/hostile-supernode.ts";
 import { attachRequest, connectRaw, TestNode } from "../support/node-api-client.ts";
 import { TestNetwork } from "../support/test-network.ts";
 
-/** How many requests each property makes; FUZZ_RUNS asks for more. */
-const RUNS = Number(process.env.FUZZ_RUNS ?? 150);
+const RUNS = SOCKET_FUZZ_RUNS;
+const UNLIMITED = { burst: 1e9, perMinute: 1e9 };
 const CODES = new Set(Object.keys(ERRORS));
 
 const bytes = fc.uint8Array({ maxLength: 700 });
@@ -27,6 +28,7 @@ const perhaps = <T>(good: fc.Arbitrary<T>) =>
 
 const address = fc.record({ userId: perhaps(id(20)), deviceId: perhaps(id(16)) });
 const lists = (length: number) => fc.array(perhaps(id(length)), { maxLength: 5 });
+const searched = fc.oneof(fc.string({ unit: "grapheme" }), fc.string({ minLength: 9_000, maxLength: 11_000 }));
 const INPUTS: Record<string, fc.Arbitrary<unknown>> = {
   attach: fc.record({
     protocolVersion: fc.constantFrom(1, 2, "1"),
@@ -55,6 +57,15 @@ const INPUTS: Record<string, fc.Arbitrary<unknown>> = {
   find: fc.record({ userId: perhaps(id(20)) }),
   watchLeases: fc.record({ add: perhaps(lists(20)), remove: perhaps(lists(20)) }),
   watchInboxes: fc.record({ add: perhaps(lists(16)), remove: perhaps(lists(16)) }),
+  publishProfile: fc.record({ profile: perhaps(bytes) }),
+  ownProfile: nonsense,
+  search: fc.record({ text: perhaps(searched), cursor: perhaps(fc.option(fc.string())) }),
+  storeProfile: fc.record({ profile: perhaps(bytes) }),
+  offerProfiles: fc.record({
+    offered: perhaps(fc.array(fc.record({ userId: perhaps(id(20)), sequence: perhaps(fc.nat()) }), { maxLength: 5 })),
+  }),
+  searchProfiles: fc.record({ text: perhaps(searched), term: perhaps(fc.nat(9)), after: perhaps(fc.constant(null)) }),
+  knownProfiles: fc.record({ userIds: perhaps(lists(20)) }),
   route: fc.record({ inbox: perhaps(id(16)), from: perhaps(address), envelope: perhaps(bytes) }),
 };
 
@@ -76,6 +87,7 @@ describe("nonsense over a real socket", () => {
   beforeAll(async () => {
     network = await TestNetwork.start(1, {
       limits: { nodeRequestBurst: 1e9, linkRequestBurst: 1e9 },
+      search: { limits: { perUser: UNLIMITED, perSupernode: UNLIMITED, publishing: UNLIMITED } },
       times: { deliverMs: 100, presenceSettleMs: 50 },
     });
   });
@@ -84,32 +96,35 @@ describe("nonsense over a real socket", () => {
   const ask = (socket: TestNode["socket"], method: string, input: unknown): Promise<Answer> =>
     socket.timeout(5_000).emitWithAck(method, input);
 
-  it.each(["register", "setStatus", "watch", "lookUp", "send"])("is refused with a code by %s", async (method) => {
-    const node = await TestNode.online(network.at(0), network.authority.device());
-    await fc.assert(
-      fc.asyncProperty(fc.oneof(nonsense, INPUTS[method] as fc.Arbitrary<unknown>), async (input) => {
-        expectProper(await ask(node.socket, method, input));
-      }),
-      { numRuns: RUNS },
-    );
-    expect(node.socket.connected).toBe(true);
-    node.close();
-  });
-
-  it.each(["store", "markGone", "find", "watchLeases", "watchInboxes", "route"])(
-    "from another supernode is refused with a code by %s",
+  it.each(["register", "setStatus", "watch", "lookUp", "send", "publishProfile", "ownProfile", "search"])(
+    "is refused with a code by %s",
     async (method) => {
-      const link = await joinRaw(network, network.at(0));
+      const node = await TestNode.online(network.at(0), network.authority.device());
       await fc.assert(
         fc.asyncProperty(fc.oneof(nonsense, INPUTS[method] as fc.Arbitrary<unknown>), async (input) => {
-          expectProper(await ask(link.socket, method, input));
+          expectProper(await ask(node.socket, method, input));
         }),
         { numRuns: RUNS },
       );
-      expect(link.socket.connected).toBe(true);
-      link.socket.disconnect();
+      expect(node.socket.connected).toBe(true);
+      node.close();
     },
   );
+
+  it.each([
+    ...["store", "markGone", "find", "watchLeases", "watchInboxes", "route"],
+    ...["storeProfile", "offerProfiles", "searchProfiles", "knownProfiles"],
+  ])("from another supernode is refused with a code by %s", async (method) => {
+    const link = await joinRaw(network, network.at(0));
+    await fc.assert(
+      fc.asyncProperty(fc.oneof(nonsense, INPUTS[method] as fc.Arbitrary<unknown>), async (input) => {
+        expectProper(await ask(link.socket, method, input));
+      }),
+      { numRuns: RUNS },
+    );
+    expect(link.socket.connected).toBe(true);
+    link.socket.disconnect();
+  });
 
   it.each(["attach", "join"])("in place of proof is refused with a code by %s", async (method) => {
     await fc.assert(

@@ -4,11 +4,12 @@ import { describe, expect, it } from "vitest";
 import { UNLIMITED } from "../../relay/turn/relay-quota.ts";
 import { Attribute, StunClass, StunMethod } from "../../relay/turn/stun-attributes.ts";
 import { StunMessage } from "../../relay/turn/stun-message.ts";
+import { FUZZ_RUNS } from "../support/fuzzing.ts";
 import { MemoryTurn } from "../support/turn-memory.ts";
 import { type MemoryClient, parsePeer, UDP } from "../support/turn-memory-client.ts";
 
-const numRuns = Number(process.env.KITH_FUZZ_RUNS ?? 10_000);
-const timeout = 5_000 + numRuns * 2;
+const numRuns = FUZZ_RUNS;
+const timeout = 60_000 + numRuns * 2;
 const PEER = "198.41.1.1:5000";
 
 const types = fc.oneof(fc.constantFrom(...Object.values(Attribute)), fc.integer({ min: 0, max: 0xffff }));
