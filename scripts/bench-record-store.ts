@@ -1,33 +1,38 @@
 /**
  * How much memory a packed record takes all in, how fast records are put and found, and
- * the longest stop of the process: at record counts given, with leases of real size.
- * Part of `npm run bench -- directory`.
+ * the longest stop of the process: at record counts given, with leases of real size. Part
+ * of `npm run bench -- directory`, in a process of its own: `directory-records COUNT …`.
  */
 import { performance } from "node:perf_hooks";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { DeviceId, InboxId, NetworkId, SupernodeId, UserId } from "../protocol/identifiers.ts";
-import { encodeLease, type Lease, trustLease } from "../protocol/lease.ts";
+import { encodeLease, type Lease } from "../protocol/lease.ts";
 import { TIMES } from "../protocol/limits.ts";
-import { networkIdOf, nodeSignatures, signingKeyPair, userIdOf } from "../protocol/node-crypto.ts";
-import { type Signed, signBody } from "../protocol/signed.ts";
-import { PackedRecords } from "../relay/records/packed-records.ts";
+import type { Signed } from "../protocol/signed.ts";
+import { PackedRecords, WALK_START, type WalkCursor } from "../relay/records/packed-records.ts";
 
 /** A sealed body as clients send it: nonce, tag and a few bytes of capabilities. */
 const SEALED_BODY_BYTES = 48;
 const HOMES = 2_000;
 const BATCH = 10_000;
+const WALK_STEP = 1_000;
+/** Users from here on are never put. */
+const BEYOND = 0x40000000;
 
 export interface RecordStoreFigures {
+  readonly store: "packed" | "map";
   readonly records: number;
   readonly leaseBytes: number;
-  /** All in: slabs, index, and what the heap has grown by. */
+  /** All in: slabs, index and heap, after a collection. */
   readonly bytesPerRecord: number;
+  /** What the process has grown by, its garbage included. */
+  readonly rssBytesPerRecord: number;
   readonly rssGiB: number;
   readonly putsPerSecond: number;
   readonly lookupsPerSecond: number;
   readonly missesPerSecond: number;
-  /** The longest stop that 64 operations in a row, or one step of a walk and of expiry, made of its own doing: time on the CPU. */
+  /** The longest that one request would have waited for another: 64 puts or look-ups in a row, one step of a walk or of expiry. CPU time. */
   readonly longestPauseMs: number;
 }
 
@@ -81,19 +86,114 @@ function xorshift(seed: number): () => number {
   };
 }
 
-/** Fills one store to each count in turn and measures there. */
-export function benchRecordStore(counts: readonly number[]): RecordStoreFigures[] {
-  const now = Date.now();
-  const makeLease = leaseMaker(now);
-  collectGarbage();
-  const before = process.memoryUsage();
-  const store = new PackedRecords([0x1234567, 0x89abcde]);
-  const figures: RecordStoreFigures[] = [];
-  let longestPauseMs = 0;
-  let filled = 0;
+/**
+ * `directory-records COUNT …` measures one packed store at each of these sizes, smallest
+ * first; `directory-records map COUNT` a Map of objects. One line of JSON each, on stdout.
+ */
+export async function runRecordStore(args: readonly string[]): Promise<void> {
+  const isMap = args[0] === "map";
+  const counts = (isMap ? args.slice(1) : args).map(Number);
+  const bench = new StoreBench(isMap ? mapOfObjects : packedStore);
+  for (const count of counts) console.log(JSON.stringify(bench.measureAt(count)));
+}
 
-  /** CPU time spent, in ms. Other processes of the machine do not count, our own collector does. */
-  const timed = <T>(items: readonly T[], each: (item: T) => void): number => {
+interface StoreSubject {
+  readonly store: RecordStoreFigures["store"];
+  put(lease: Signed<Lease>): void;
+  /** @returns how many records */
+  find(userId: UserId): number;
+  /** What else it does in earnest, step by step. */
+  chores(): Generator<() => void>;
+}
+
+function packedStore(now: number): StoreSubject {
+  const records = new PackedRecords([0x1234567, 0x89abcde]);
+  return {
+    store: "packed",
+    put: (lease) => records.put(lease, now),
+    find: (userId) => records.find(userId, now).length,
+    *chores() {
+      // A walk over all of it, as a snapshot takes it.
+      for (let cursor: WalkCursor | null = WALK_START; cursor; ) {
+        const from: WalkCursor = cursor;
+        yield () => {
+          cursor = records.walk(from, WALK_STEP, now, () => {});
+        };
+      }
+      for (let times = 0; times < 100; times++) yield () => records.expire(now);
+    },
+  };
+}
+
+/** What one would write first: an object for each record, in a Map. It ends at 16.7 million entries. */
+function mapOfObjects(now: number): StoreSubject {
+  const records = new Map<UserId, { lease: Signed<Lease>; gone: boolean; lastSeenAt: number }>();
+  return {
+    store: "map",
+    put({ value, bytes }) {
+      const own = Uint8Array.from(bytes);
+      const lease = { value: { ...value }, bytes: own, body: own.subarray(0, -64), signature: own.subarray(-64) };
+      records.set(value.userId, { lease, gone: false, lastSeenAt: now });
+    },
+    find: (userId) => (records.has(userId) ? 1 : 0),
+    *chores() {},
+  };
+}
+
+/** One store that is filled further and further. */
+class StoreBench {
+  readonly #subject: StoreSubject;
+  readonly #makeLease: ReturnType<typeof leaseMaker>;
+  readonly #usedBefore: number;
+  readonly #rssBefore: number;
+  #longestPauseMs = 0;
+  #filled = 0;
+
+  constructor(makeSubject: (now: number) => StoreSubject) {
+    const now = Date.now();
+    this.#makeLease = leaseMaker(now);
+    this.#usedBefore = usedBytes();
+    this.#rssBefore = process.memoryUsage.rss();
+    this.#subject = makeSubject(now);
+  }
+
+  measureAt(count: number): RecordStoreFigures {
+    const subject = this.#subject;
+    this.#longestPauseMs = 0;
+    const put = count - this.#filled;
+    let putMs = 0;
+    for (; this.#filled < count; this.#filled += BATCH) {
+      const leases = Array.from({ length: BATCH }, (_, index) => this.#makeLease(this.#filled + index));
+      putMs += this.#timed(leases, (lease) => subject.put(lease));
+    }
+    const used = usedBytes() - this.#usedBefore;
+    const rss = process.memoryUsage.rss();
+    let found = 0;
+    const findMs = this.#timed(userIds(count, 50, 0), (userId) => {
+      found += subject.find(userId);
+    });
+    if (found !== 50 * BATCH) throw new Error(`found ${found} of ${50 * BATCH}`);
+    const missMs = this.#timed(userIds(count, 10, BEYOND), (userId) => subject.find(userId));
+    for (const chore of subject.chores()) this.#timed([chore], (run) => run());
+    return {
+      store: subject.store,
+      records: count,
+      leaseBytes: this.#makeLease(0).bytes.length,
+      bytesPerRecord: Math.round(used / count),
+      rssBytesPerRecord: Math.round((rss - this.#rssBefore) / count),
+      rssGiB: Number((rss / 2 ** 30).toFixed(2)),
+      putsPerSecond: Math.round((put / putMs) * 1_000),
+      lookupsPerSecond: Math.round(((50 * BATCH) / findMs) * 1_000),
+      missesPerSecond: Math.round(((10 * BATCH) / missMs) * 1_000),
+      longestPauseMs: Number(this.#longestPauseMs.toFixed(1)),
+    };
+  }
+
+  /**
+   * CPU time spent, in ms: other processes of the machine do not count, our own collector does. Nobody
+   * else has their turn during 64 of them.
+   */
+  #timed<T>(items: readonly T[], each: (item: T) => void): number {
     let spentMs = 0;
     for (let from = 0; from < items.length; from += 64) {
       const startedAt = performance.now();
@@ -102,46 +202,17 @@ export function benchRecordStore(counts: readonly number[]): RecordStoreFigures[
       const { user, system } = process.cpuUsage(startedCpu);
       const tookMs = Math.min((user + system) / 1_000, performance.now() - startedAt);
       spentMs += tookMs;
-      longestPauseMs = Math.max(longestPauseMs, tookMs);
+      this.#longestPauseMs = Math.max(this.#longestPauseMs, tookMs);
     }
     return spentMs;
-  };
-
-  for (const count of counts) {
-    longestPauseMs = 0;
-    let putMs = 0;
-    const put = count - filled;
-    for (; filled < count; filled += BATCH) {
-      const leases = Array.from({ length: BATCH }, (_, index) => makeLease(filled + index));
-      putMs += timed(leases, (lease) => store.put(lease, now));
-    }
-    collectGarbage();
-    const { rss, heapUsed } = process.memoryUsage();
-    const heapGrowth = Math.max(0, heapUsed - before.heapUsed);
-    let found = 0;
-    const findMs = timed(userIds(count, 50, 0), (userId) => {
-      found += store.find(userId, now).length;
-    });
-    if (found !== 50 * BATCH) throw new Error(`found ${found} of ${50 * BATCH}`);
-    const missMs = timed(userIds(count, 10, 0x40000000), (userId) => store.find(userId, now));
-    for (let slab = 0; slab < store.slabCount; slab += 32) {
-      timed([slab], () => {
-        store.visitSlab(slab, now, () => {});
-        store.expire(now);
-      });
-    }
-    figures.push({
-      records: count,
-      leaseBytes: makeLease(0).bytes.length,
-      bytesPerRecord: Math.round((store.allocatedBytes + heapGrowth) / count),
-      rssGiB: Number((rss / 2 ** 30).toFixed(2)),
-      putsPerSecond: Math.round((put / putMs) * 1_000),
-      lookupsPerSecond: Math.round(((50 * BATCH) / findMs) * 1_000),
-      missesPerSecond: Math.round(((10 * BATCH) / missMs) * 1_000),
-      longestPauseMs: Number(longestPauseMs.toFixed(1)),
-    });
   }
-  return figures;
+}
+
+/** In the heap and outside, after a collection. */
+function usedBytes(): number {
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 function collectGarbage(): void {
@@ -152,37 +223,4 @@ function collectGarbage(): void {
 function userIds(count: number, batches: number, beyond: number): UserId[] {
   const random = xorshift(count + batches);
   return Array.from({ length: batches * BATCH }, () => userIdAt(beyond + ((random() >>> 0) % count)));
-}
-
-/** Leases decoded, their signatures checked, from as many accounts as leases: as a holder meets them. */
-export function benchVerify(seconds: number): number {
-  const networkId = networkIdOf(new Uint8Array(32));
-  const now = Date.now();
-  const leases = Array.from({ length: 2_000 }, (_, index) => {
-    const { publicKey, secretKey } = signingKeyPair();
-    const lease: Lease = {
-      networkId,
-      userId: userIdOf(publicKey),
-      signKey: publicKey,
-      deviceId: DeviceId.parse("11".repeat(16)),
-      home: SupernodeId.parse("22".repeat(20)),
-      inbox: InboxId.parse("33".repeat(16)),
-      sequence: index,
-      issuedAt: now,
-      validityMs: TIMES.leaseValidityMs,
-      sealedBody: new Uint8Array(SEALED_BODY_BYTES),
-    };
-    return signBody(nodeSignatures, "lease", encodeLease(lease), secretKey);
-  });
-  const start = process.cpuUsage();
-  const until = performance.now() + seconds * 1_000;
-  let verified = 0;
-  while (performance.now() < until) {
-    for (let step = 0; step < 100; step++) {
-      trustLease(networkId, now, leases[verified % leases.length] as Uint8Array);
-      verified++;
-    }
-  }
-  const { user, system } = process.cpuUsage(start);
-  return Math.round(verified / ((user + system) / 1_000_000));
 }

@@ -1,0 +1,104 @@
+/** A process of the directory's benchmark with a few supernodes: it does what it is told over its IPC channel. */
+
+import { UserId } from "../protocol/identifiers.ts";
+import { decodeLease, type Lease } from "../protocol/lease.ts";
+import { LEASE_REPLICAS } from "../protocol/limits.ts";
+import { signingKeyPair } from "../protocol/node-crypto.ts";
+import type { Signed } from "../protocol/signed.ts";
+import { trustSupernodeCertificate } from "../protocol/trust.ts";
+import { PlacementTable } from "../relay/records/placement-table.ts";
+import { openStandpoint, type Standpoint } from "./directory-standpoint.ts";
+import { DirectorySupernode, type LookUpOutcome } from "./directory-supernode.ts";
+import { serveOrders } from "./host-orders.ts";
+
+export interface DirectoryOrders {
+  /** @returns certificates, base64 */
+  open(order: { readonly supernodes: number; readonly networkSeed: string; readonly replicas: number }): string[];
+  /** Takes the certificates of all supernodes to begin with. */
+  join(order: { readonly certificates: readonly string[] }): null;
+  /** The fewest and the most members that a supernode here sees. */
+  members(order: null): { readonly fewest: number; readonly most: number };
+  /** Leases, base64: each supernode here keeps those that are its to hold. */
+  fill(order: { readonly leases: readonly string[] }): null;
+  /** The leases that there are, without keeping any. */
+  know(order: { readonly leases: readonly string[] }): null;
+  /** Spread over this time, each by one of the supernodes here at random. */
+  lookUp(order: { readonly userIds: readonly string[]; readonly overMs: number }): Promise<LookUpOutcome[]>;
+  /** Replicas that supernodes here should hold, if these are all members, and do not. */
+  missing(order: { readonly members: readonly string[] }): number;
+  /** The leases, by their place, of which a supernode here has a replica. */
+  held(order: null): number[];
+}
+
+export async function runDirectoryHost(): Promise<void> {
+  let standpoints: Standpoint[] = [];
+  let supernodes: DirectorySupernode[] = [];
+  let leases: Signed<Lease>[] = [];
+  let replicas = LEASE_REPLICAS;
+  /** Places of leases by the supernode here that should hold them, as long as the members are these. */
+  let expected: { readonly members: string; readonly of: readonly (readonly number[])[] } | null = null;
+
+  serveOrders<DirectoryOrders>({
+    async open(order) {
+      const network = signingKeyPair(Buffer.from(order.networkSeed, "hex"));
+      replicas = order.replicas;
+      standpoints = await Promise.all(Array.from({ length: order.supernodes }, () => openStandpoint(network)));
+      return standpoints.map(({ self }) => Buffer.from(self.bytes).toString("base64"));
+    },
+    join({ certificates }) {
+      supernodes = standpoints.map((standpoint) => {
+        const seeds = certificates.map((bytes) =>
+          trustSupernodeCertificate(standpoint.anchor, Buffer.from(bytes, "base64")),
+        );
+        return new DirectorySupernode(standpoint, replicas, seeds);
+      });
+      return null;
+    },
+    members() {
+      const counts = supernodes.map(({ memberCount }) => memberCount);
+      return { fewest: Math.min(...counts), most: Math.max(...counts) };
+    },
+    fill(order) {
+      leases = order.leases.map((bytes) => decodeLease(Buffer.from(bytes, "base64")));
+      const table = new PlacementTable(supernodes[0]?.members ?? []);
+      for (const lease of leases) {
+        const holders = table.holders(lease.value.userId, replicas);
+        for (const supernode of supernodes) if (holders.includes(supernode.id)) supernode.hold(lease);
+      }
+      return null;
+    },
+    know(order) {
+      leases = order.leases.map((bytes) => decodeLease(Buffer.from(bytes, "base64")));
+      return null;
+    },
+    lookUp({ userIds, overMs }) {
+      return Promise.all(
+        userIds.map(async (userId, place) => {
+          await new Promise((resolve) => setTimeout(resolve, (overMs * (place + Math.random())) / userIds.length));
+          const asker = supernodes[Math.floor(Math.random() * supernodes.length)] as DirectorySupernode;
+          return asker.lookUp(UserId.parse(userId));
+        }),
+      );
+    },
+    missing({ members }) {
+      if (expected?.members !== members.join()) {
+        const table = new PlacementTable(members.map((id) => id as DirectorySupernode["id"]));
+        const holders = leases.map(({ value }) => table.holders(value.userId, replicas));
+        const of = supernodes.map(({ id }) =>
+          leases.flatMap((_, place) => (holders[place]?.includes(id) ? [place] : [])),
+        );
+        expected = { members: members.join(), of };
+      }
+      return supernodes.reduce((sum, supernode, at) => {
+        const places = expected?.of[at] ?? [];
+        return sum + places.filter((place) => !holds(supernode, leases[place])).length;
+      }, 0);
+    },
+    held: () =>
+      leases.flatMap((lease, place) => (supernodes.some((supernode) => holds(supernode, lease)) ? [place] : [])),
+  });
+}
+
+function holds(supernode: DirectorySupernode, lease: Signed<Lease> | undefined): boolean {
+  return lease !== undefined && supernode.holds(lease.value.userId, lease.value.deviceId);
+}
