@@ -1,27 +1,19 @@
 /** The data folder: the keys beside the database, and the rule that neither is made anew while the other one is there. */
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Kysely } from "kysely";
 import { KithError } from "../protocol/errors.ts";
 import { lockFolder } from "./folder-lock.ts";
-import { createNetworkKeys, type NetworkKeys, parseNetworkKeys } from "./network-keys.ts";
+import { finishKeys, readKeys, unfinished, writeKeys, writeUnfinished } from "./keys-file.ts";
+import { createNetworkKeys, type NetworkKeys } from "./network-keys.ts";
+import { backupBeforeUpgrade } from "./storage/backup-writer.ts";
 import { openPostgresStorage } from "./storage/postgres-storage.ts";
 import type { Schema } from "./storage/schema.ts";
 import { openSqliteStorage } from "./storage/sqlite-storage.ts";
 import type { Storage } from "./storage/storage.ts";
 
 export const KEYS_FILE = "network-keys.json";
-const DATABASE_FILE = "login.db";
+export const DATABASE_FILE = "login.db";
 
 export interface OpenData {
   readonly keys: NetworkKeys;
@@ -70,7 +62,7 @@ async function openFile(
   if (kept && !holdsAnything(databasePath)) {
     throw new KithError("data-missing", { path: databasePath, beside: keysPath });
   }
-  const storage = await openSqliteStorage(databasePath, now);
+  const storage = await openSqliteStorage(databasePath, now, backupBeforeUpgrade(keysPath, now));
   try {
     const keys = kept ?? (await beginNetwork(storage.db, keysPath, databasePath));
     await requireSameNetwork(storage.db, keys, keysPath);
@@ -92,7 +84,7 @@ async function openPostgres(
   now: () => number,
 ): Promise<{ keys: NetworkKeys; storage: Storage }> {
   const kept = await readKeys(keysPath);
-  const storage = await openPostgresStorage(url, now);
+  const storage = await openPostgresStorage(url, now, backupBeforeUpgrade(keysPath, now));
   const { db, name } = storage;
   try {
     const known = await db.selectFrom("network").select("network_id").executeTakeFirst();
@@ -129,7 +121,7 @@ async function beginShared(db: Kysely<Schema>, keysPath: string, database: strin
 }
 
 /** One level at a time: Node's recursive mkdir never returns where the file system refuses with ENOENT, as /proc does. */
-function makeFolder(path: string): void {
+export function makeFolder(path: string): void {
   if (existsSync(path)) return;
   makeFolder(dirname(path));
   mkdirSync(path, { mode: 0o700 });
@@ -137,17 +129,6 @@ function makeFolder(path: string): void {
 
 function holdsAnything(path: string): boolean {
   return existsSync(path) && statSync(path).size > 0;
-}
-
-async function readKeys(path: string): Promise<NetworkKeys | null> {
-  if (!existsSync(path)) return null;
-  let text: string;
-  try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    throw new KithError("data-folder-unwritable", { path }, { cause: error });
-  }
-  return parseNetworkKeys(text, path);
 }
 
 async function requireSameNetwork(db: Kysely<Schema>, keys: NetworkKeys, keysPath: string): Promise<void> {
@@ -169,48 +150,6 @@ async function beginNetwork(db: Kysely<Schema>, keysPath: string, databasePath: 
     await transaction.deleteFrom("network").execute();
     await transaction.insertInto("network").values({ network_id: keys.networkId }).execute();
   });
-  writeWhole(keysPath, text);
+  writeKeys(keysPath, text);
   return keys;
-}
-
-/** All of the text or none of it, on the disk before this returns, readable by nobody else. */
-function writeWhole(path: string, text: string): void {
-  writeUnfinished(path, text);
-  finishKeys(path);
-}
-
-const unfinished = (path: string) => `${path}.new`;
-
-function writeUnfinished(path: string, text: string): void {
-  try {
-    const file = openSync(unfinished(path), "w", 0o600);
-    try {
-      writeSync(file, text);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-  } catch (error) {
-    throw new KithError("data-folder-unwritable", { path }, { cause: error });
-  }
-}
-
-function finishKeys(path: string): void {
-  try {
-    renameSync(unfinished(path), path);
-    syncFolder(dirname(path));
-  } catch (error) {
-    throw new KithError("data-folder-unwritable", { path }, { cause: error });
-  }
-}
-
-/** The new name itself must outlast a power cut. Windows opens no folders, and writes names through by itself. */
-function syncFolder(path: string): void {
-  if (process.platform === "win32") return;
-  const folder = openSync(path, "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }

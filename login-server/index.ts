@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Logger, pino } from "pino";
 import { KithError } from "../protocol/errors.ts";
 import { administrate } from "./admin-cli.ts";
+import { runBackupCommand } from "./backup-commands.ts";
 import { KEYS_FILE } from "./data-folder.ts";
 import { fingerprint } from "./landing-page.ts";
 import { HELP, parseCommandLine, type ServerOptions } from "./options.ts";
@@ -11,6 +12,9 @@ import { type LoginServer, type LoginServerOptions, startLoginServer } from "./s
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
   if (args[0] === "admin") return administrate(args.slice(1), process.env, (text) => void process.stdout.write(text));
+  if (args[0] === "backup" || args[0] === "restore") {
+    return runBackupCommand(args[0], args.slice(1), process.env, (text) => void process.stdout.write(text));
+  }
   const command = parseCommandLine(args, process.env);
   if (command.kind === "help") {
     process.stdout.write(HELP);

@@ -36,7 +36,7 @@ Usage: npm run login-server -- [options]
 Without a certificate it listens on loopback only, unless --behind-proxy says who stands before it.
 Running it: npm run login-server -- admin --help
 
-Back up the whole data folder. Whoever has network-keys.json is the network.
+Backing it up:  npm run login-server -- backup --help
 `;
 
 const DEFAULT_PORT = "7440";

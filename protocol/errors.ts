@@ -179,6 +179,10 @@ export const ERRORS = entries({
     sentence: "{path} is damaged. It was left as it is: move it away, or restore it from a backup.",
     retry: false,
   },
+  "restore-refused": {
+    sentence: "{path} holds data already. A backup is restored into an empty folder, or an empty database.",
+    retry: false,
+  },
   "data-newer": { sentence: "{path} was written by a newer version of Kith. Install that version.", retry: false },
   "data-in-use": { sentence: "{path} is open in another Kith. Close that one first.", retry: true },
   "profile-locked": {

@@ -28,6 +28,14 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "desktop supernodes", up: addDesktopSupernodes },
 ];
 
+interface MigrationOptions {
+  readonly migrations?: readonly Migration[];
+  readonly beforeUpgrade?: BeforeUpgrade;
+}
+
+/** Called before a database that holds data already is changed; what it throws keeps it as it is. */
+export type BeforeUpgrade = (db: Kysely<Schema>, schema: number) => Promise<void>;
+
 /**
  * Brings the database to the newest schema; each step is one transaction.
  * @param path names the database in a refusal.
@@ -38,7 +46,7 @@ export async function migrate(
   types: ColumnTypes,
   now: () => number,
   path: string,
-  migrations: readonly Migration[] = MIGRATIONS,
+  { migrations = MIGRATIONS, beforeUpgrade = async () => undefined }: MigrationOptions = {},
 ): Promise<void> {
   await db.schema
     .createTable("migrations")
@@ -52,6 +60,7 @@ export async function migrate(
     .select((query) => query.fn.coalesce(query.fn.max("version"), sql<number>`0`).as("version"))
     .executeTakeFirstOrThrow();
   if (applied > migrations.length) throw new KithError("data-newer", { path });
+  if (applied > 0 && applied < migrations.length) await beforeUpgrade(db, applied);
   for (const [index, { name, up }] of migrations.entries()) {
     const version = index + 1;
     if (version <= applied) continue;

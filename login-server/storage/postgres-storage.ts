@@ -2,7 +2,7 @@
 import { Kysely, sql } from "kysely";
 import pg from "pg";
 import { KithError } from "../../protocol/errors.ts";
-import { migrate } from "./migrations.ts";
+import { type BeforeUpgrade, migrate } from "./migrations.ts";
 import { postgresDialect } from "./postgres-driver.ts";
 import type { Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
@@ -27,10 +27,14 @@ const INT8 = 20;
  * @param url postgres://user:password@host:port/database
  * @throws KithError `database-unreachable`, `data-newer`
  */
-export async function openPostgresStorage(url: string, now: () => number): Promise<Storage> {
+export async function openPostgresStorage(
+  url: string,
+  now: () => number,
+  beforeUpgrade?: BeforeUpgrade,
+): Promise<Storage> {
   const name = databaseName(url);
   try {
-    await migrateAlone(url, now);
+    await migrateAlone(url, now, beforeUpgrade);
   } catch (error) {
     if (error instanceof KithError && error.code !== "login-server-busy") throw error;
     throw new KithError("database-unreachable", { database: name, why: reasonOf(error) }, { cause: error });
@@ -39,12 +43,18 @@ export async function openPostgresStorage(url: string, now: () => number): Promi
   return { engine: "postgres", name, db, close: () => db.destroy() };
 }
 
-async function migrateAlone(url: string, now: () => number): Promise<void> {
+/** A connection that changes nothing by itself, for long reading and writing. */
+export function connectPostgres(url: string): Storage {
+  const db = connect(url, MIGRATION_TIMEOUT_MS);
+  return { engine: "postgres", name: databaseName(url), db, close: () => db.destroy() };
+}
+
+async function migrateAlone(url: string, now: () => number, beforeUpgrade?: BeforeUpgrade): Promise<void> {
   const db = connect(url, MIGRATION_TIMEOUT_MS);
   try {
     await db.connection().execute(async (connection) => {
       await sql`select pg_advisory_lock(${MIGRATION_LOCK})`.execute(connection);
-      await migrate(connection, { bytes: "bytea" }, now, databaseName(url));
+      await migrate(connection, { bytes: "bytea" }, now, databaseName(url), beforeUpgrade && { beforeUpgrade });
     });
   } finally {
     // Ends the connection, and with it the lock.

@@ -1,9 +1,10 @@
 /** The login server's tables in one SQLite file. */
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from "kysely";
 import Libsql from "libsql";
 import { KithError } from "../../protocol/errors.ts";
-import { migrate } from "./migrations.ts";
+import { type BeforeUpgrade, migrate } from "./migrations.ts";
 import type { Schema } from "./schema.ts";
 import type { Storage } from "./storage.ts";
 import { engineCode } from "./storage-fault.ts";
@@ -18,7 +19,11 @@ const MAX_PREPARED = 200;
  * A damaged or newer file is left as it is.
  * @throws KithError `data-corrupt`, `data-newer`, `data-folder-unwritable`
  */
-export async function openSqliteStorage(path: string, now: () => number): Promise<Storage> {
+export async function openSqliteStorage(
+  path: string,
+  now: () => number,
+  beforeUpgrade?: BeforeUpgrade,
+): Promise<Storage> {
   const opened: { database?: Libsql.Database } = {};
   try {
     if (!existsSync(path)) writeFileSync(path, "", { mode: 0o600, flag: "wx" });
@@ -27,7 +32,7 @@ export async function openSqliteStorage(path: string, now: () => number): Promis
     opened.database = database;
     configure(database, path);
     const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: forKysely(database) }) });
-    await migrate(db, { bytes: "blob" }, now, path);
+    await migrate(db, { bytes: "blob" }, now, path, beforeUpgrade && { beforeUpgrade });
     return {
       engine: "sqlite",
       name: path,
@@ -42,6 +47,28 @@ export async function openSqliteStorage(path: string, now: () => number): Promis
     if (opened.database?.open) opened.database.close();
     throw openingFault(path, error);
   }
+}
+
+/**
+ * A connection beside a server that may be running, to read what is there.
+ * @throws KithError `data-missing`, `data-corrupt`, `data-folder-unwritable`
+ */
+export function readSqlite(path: string): Storage {
+  if (!existsSync(path)) throw new KithError("data-missing", { path, beside: dirname(path) });
+  try {
+    const database = new Libsql(path);
+    database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+    const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: forKysely(database) }) });
+    return { engine: "sqlite", name: path, db, close: () => db.destroy() };
+  } catch (error) {
+    throw openingFault(path, error);
+  }
+}
+
+/** A new file for what another database held: nothing is in it. */
+export function emptySqlite(path: string): Storage {
+  writeFileSync(path, "", { mode: 0o600, flag: "wx" });
+  return readSqlite(path);
 }
 
 function configure(database: Libsql.Database, path: string): void {

@@ -66,7 +66,9 @@ test("a migration that fails leaves the database as it was before it", async () 
       },
     };
     const types = { bytes: "blob" } as const;
-    await expect(migrate(storage.db, types, now, path, [...MIGRATIONS, failing])).rejects.toThrow("half");
+    await expect(migrate(storage.db, types, now, path, { migrations: [...MIGRATIONS, failing] })).rejects.toThrow(
+      "half",
+    );
     expect(await counterOf(storage)).toBe(0);
     expect(await storage.db.selectFrom("migrations").selectAll().execute()).toHaveLength(MIGRATIONS.length);
     await expect(sql`SELECT * FROM half`.execute(storage.db)).rejects.toThrow("no such table");

@@ -81,6 +81,8 @@ export function loginServers() {
       servers.add(server);
       return server;
     },
+    /** Where the server of that folder has its tables, if not in the folder. */
+    database: databases.of,
     /** All that is in the database of a server that has ended. */
     async stored(dataFolder: string): Promise<string> {
       const { database } = await databases.of(dataFolder);
