@@ -28,6 +28,30 @@ export const ERRORS = entries({
   timeout: { sentence: "There was no answer in time. Try again.", retry: true },
 
   // Identity
+  "key-log-second-key": {
+    sentence:
+      "The login server has given somebody else's key your handle, {handle} ({date}). Whoever holds it can pose as you towards people who do not know your key. Ask whoever runs the login server, and tell your buddies by another way.",
+    retry: false,
+  },
+  "key-log-buddy-replaced": {
+    sentence:
+      "The login server has given another key the handle {handle} ({date}). It may be a new account of theirs, or somebody who poses as them: ask {handle} by another way.",
+    retry: false,
+  },
+  "key-log-unlisted-key": {
+    sentence:
+      "The key of {handle} that the login server gave you is missing from its public log. Do not trust it before you have compared it with {handle} by another way.",
+    retry: false,
+  },
+  "key-log-forked": {
+    sentence:
+      "The login server's log of keys does not continue the one that was seen before. It may show different people different keys, or it was restored from an older backup: ask whoever runs it.",
+    retry: false,
+  },
+  "key-log-broken": {
+    sentence: "The login server's log of keys does not prove what it says. Ask whoever runs it.",
+    retry: false,
+  },
   "handle-malformed": {
     sentence: "A handle has 3 to 32 small letters, digits, dots, hyphens or underscores, and starts with a letter.",
     retry: false,

@@ -27,6 +27,10 @@ export type FindableView = z.infer<typeof FindableView>;
 export const PersonView = z.object({ userId: UserId, handle: Handle, displayName: z.string(), words: z.string() });
 export type PersonView = z.infer<typeof PersonView>;
 
+/** Somebody's keys are not as they should be: shown until the user says that they have seen it. */
+export const KeyAlert = z.object({ alertId: z.number().int().positive(), code: z.string(), message: z.string() });
+export type KeyAlert = z.infer<typeof KeyAlert>;
+
 /** Who is signed in, and how the connection to the network is. */
 export const SessionView = z.discriminatedUnion("phase", [
   z.object({ phase: z.literal("starting") }),
@@ -53,6 +57,8 @@ export const SessionView = z.discriminatedUnion("phase", [
     status: ChosenStatus,
     statusText: z.string(),
     findable: FindableView,
+    /** What the key log has shown to be wrong and the user has not seen to, oldest first. */
+    alerts: z.array(KeyAlert),
     /** Standing trouble to show, most serious first; empty most of the time. */
     notices: z.array(Notice),
   }),
@@ -234,6 +240,7 @@ export const IPC_METHODS = {
   invite: LOGIN_METHODS.invite,
   applicants: LOGIN_METHODS.applicants,
   decideApplicant: method(z.strictObject({ handle: typed(100), admit: z.boolean() }), Nothing),
+  dismissAlert: method(z.strictObject({ alertId: z.number().int().positive() }), Nothing),
   setStatus: method(z.strictObject({ status: ChosenStatus, text: typed(LIMITS.maxStatusTextLength) }), Nothing),
   requestBuddy: method(z.strictObject({ handle: typed(100), greeting: typed(LIMITS.maxGreetingLength) }), Nothing),
   setFindable: method(z.strictObject({ on: z.boolean(), displayName: typed(1_000), words: typed(1_000) }), Nothing),

@@ -1,10 +1,8 @@
 /** The key log as it is read: the newest head, older ones, and what it says of one handle with the proof of it. */
-import type { Kysely } from "kysely";
 import { concatBytes, fromHex, toHex } from "../../protocol/bytes.ts";
 import type { Handle } from "../../protocol/identifiers.ts";
 import { MAX_KEY_LOG_ENTRIES } from "../../protocol/key-log.ts";
 import { treeKeyOf } from "../../protocol/key-tree.ts";
-import type { Schema } from "../storage/schema.ts";
 import { siblingsInBranch, TreeTop } from "./branches.ts";
 import { type EpochParts, publishEpoch } from "./epoch.ts";
 

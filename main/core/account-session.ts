@@ -14,6 +14,10 @@ import type { Db } from "./database-schema.ts";
 import { DirectoryView } from "./directory-view.ts";
 import { Envelopes, type PublicKeys } from "./envelopes.ts";
 import { HostCache } from "./host-cache.ts";
+import { KeyAlerts } from "./key-alerts.ts";
+import { KeyChains } from "./key-chains.ts";
+import { KeyLogReader } from "./key-log-reader.ts";
+import { KeyWatch } from "./key-watch.ts";
 import { LoginSync } from "./login-sync.ts";
 import { MailRoom } from "./mail-room.ts";
 import { Messages } from "./messages.ts";
@@ -50,6 +54,8 @@ export class AccountSession {
   readonly registration: Registration;
   readonly sync: LoginSync;
   readonly self: DeviceAddress;
+  readonly alerts: KeyAlerts;
+  readonly #keyWatch: KeyWatch;
   readonly #parts: AccountSessionParts;
   readonly #anchor: TrustAnchor;
   readonly #hosts: HostCache;
@@ -98,6 +104,7 @@ export class AccountSession {
         presence: (presence) => {
           if (this.#watched().includes(presence.userId)) this.#directory.apply(presence);
         },
+        keyLogHead: (head) => this.#keyWatch.headSeen(head),
         troubled: () => this.#tellSession(),
         linksChanged: () => {
           this.calls.relaysChanged();
@@ -133,8 +140,20 @@ export class AccountSession {
         buddiesChanged: (userIds) => this.#buddiesChanged(userIds),
         renewed: () => this.#attachment.moreKnown(),
         moreSupernodes: () => this.#attachment.moreKnown(),
+        opened: () => this.#keyWatch.sessionOpened(),
         signedOut: () => parts.signedOut(),
       },
+    });
+    this.alerts = new KeyAlerts(db, () => this.#tellSession());
+    const chains = new KeyChains(db);
+    this.#keyWatch = new KeyWatch({
+      self: { handle: account.handle, userId: this.self.userId },
+      anchor: this.#anchor,
+      chains,
+      reader: new KeyLogReader({ chains, anchor: this.#anchor, clock, request: this.sync.session.request }),
+      alerts: this.alerts,
+      buddies: () => this.buddies.all(),
+      surroundings,
     });
 
     this.#signals = new SignalSender(envelopes, this.#directory, this.#attachment, surroundings);
@@ -189,6 +208,7 @@ export class AccountSession {
   /** Everything known from before is there when this resolves; connecting goes on in the background. */
   async start(): Promise<void> {
     await this.buddies.load();
+    await this.alerts.load();
     await this.profile.load();
     await this.#hosts.load();
     await this.#supernodes.load();
@@ -209,6 +229,7 @@ export class AccountSession {
     await this.registration.signOff(EXIT_PATIENCE_MS);
     this.#attachment.stop();
     this.sync.session.stop();
+    await this.#keyWatch.stop();
     this.buddiesView.stop();
     await this.mail.finish();
   }
@@ -259,6 +280,7 @@ export class AccountSession {
       status,
       statusText: text,
       findable: this.profile.view,
+      alerts: [...this.alerts.open],
       notices: this.#notices(),
     };
   }
@@ -270,6 +292,7 @@ export class AccountSession {
       this.mail.due(userId);
     }
     this.#watch.renew();
+    this.#keyWatch.buddiesChanged();
   }
 
   #show(line: LineView): void {

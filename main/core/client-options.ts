@@ -49,6 +49,10 @@ export interface ClientTimes {
   /** First wait for a receipt before a message is sent again; doubles up to receiptRetryMaxMs. */
   readonly receiptRetryMs: number;
   readonly receiptRetryMaxMs: number;
+  /** Heads of the key log come often: one's own chain is looked at once in this time. */
+  readonly ownKeysCheckMs: number;
+  /** A certificate may be younger than the log's newest epoch: looked for again after this time. */
+  readonly unlistedKeyRetryMs: number;
 }
 
 export const DEFAULT_TIMES: ClientTimes = {
@@ -58,6 +62,8 @@ export const DEFAULT_TIMES: ClientTimes = {
   mediaBatchMs: 10,
   receiptRetryMs: 5_000,
   receiptRetryMaxMs: 5 * 60_000,
+  ownKeysCheckMs: 60_000,
+  unlistedKeyRetryMs: 5_000,
 };
 
 /** What every part works with; nothing in the core reaches for the clock, randomness or the network itself. */

@@ -72,6 +72,13 @@ export interface ProfileDatabase {
     /** JSON: where earlier versions may still be found, and until when. */
     former_keys: string;
   };
+  /** At most one row: the newest head of the key log that was checked. */
+  key_log_head: { id: 1; head: Blob };
+  /** How far the chain of a handle was read and proved. */
+  key_chains: { handle: Handle; length: number; link: Blob; checked_at: number };
+  /** To whom certificates for a handle were issued. */
+  key_owners: { handle: Handle; user_id: UserId; first: number; last: number; issued_at: number };
+  key_alerts: { alert_id: Generated<number>; code: string; subject: string; message: string; seen: Bit };
   supernode_list: { id: 1; revision: number; bytes: Blob };
   host_cache: {
     supernode_id: SupernodeId;

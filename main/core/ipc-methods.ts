@@ -56,6 +56,10 @@ export function ipcMethods(
       await keeper.required.profile.change(findable);
       return done;
     },
+    dismissAlert: async ({ alertId }) => {
+      await keeper.required.alerts.dismiss(alertId);
+      return done;
+    },
     searchPeople: async ({ text, cursor }) => keeper.required.searchPeople(text, cursor),
     acceptBuddy: async ({ userId }) => {
       const session = keeper.required;

@@ -25,6 +25,8 @@ export interface LoginSyncListener {
   buddiesChanged(userIds: readonly UserId[]): Promise<void>;
   /** Our certificate is a fresh one: what was refused before may be worth another try. */
   renewed(): void;
+  /** The session is open, and the buddy list as the server has it. */
+  opened(): void;
   /** The host cache has new supernodes. */
   moreSupernodes(): void;
   signedOut(): void;
@@ -46,7 +48,10 @@ export class LoginSync {
       { loginServer, network, deviceId, keys, certificate: () => this.#certificate },
       surroundings,
       {
-        opened: () => this.#synchronise(),
+        opened: async () => {
+          await this.#synchronise();
+          listener.opened();
+        },
         changed: () => listener.changed(),
         renewed: (certificate) => this.#renew(certificate),
         buddies: (delta) => surroundings.background.run("buddy list", this.take(delta, this.#isSynchronised)),

@@ -129,4 +129,29 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
       former_keys TEXT NOT NULL
     )`,
   ],
+  [
+    "CREATE TABLE key_log_head (id INTEGER PRIMARY KEY CHECK (id = 1), head BLOB NOT NULL)",
+    `CREATE TABLE key_chains (
+      handle TEXT PRIMARY KEY,
+      length INTEGER NOT NULL,
+      link BLOB NOT NULL,
+      checked_at INTEGER NOT NULL
+    ) WITHOUT ROWID`,
+    `CREATE TABLE key_owners (
+      handle TEXT NOT NULL,
+      user_id TEXT NOT NULL,
+      first INTEGER NOT NULL,
+      last INTEGER NOT NULL,
+      issued_at INTEGER NOT NULL,
+      PRIMARY KEY (handle, user_id)
+    ) WITHOUT ROWID`,
+    `CREATE TABLE key_alerts (
+      alert_id INTEGER PRIMARY KEY AUTOINCREMENT,
+      code TEXT NOT NULL,
+      subject TEXT NOT NULL,
+      message TEXT NOT NULL,
+      seen INTEGER NOT NULL,
+      UNIQUE (code, subject)
+    )`,
+  ],
 ];

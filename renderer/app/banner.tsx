@@ -11,7 +11,7 @@ export function Banner({
   onDismiss,
 }: {
   readonly icon: IconName;
-  readonly tone: "quiet" | "warning";
+  readonly tone: "quiet" | "warning" | "alarm";
   readonly children: ReactNode;
   readonly onDismiss?: () => void;
 }) {

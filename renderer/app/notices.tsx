@@ -1,18 +1,29 @@
 import type { SessionView } from "../../protocol/ipc-schema.ts";
 import { useText } from "../texts/use-text.ts";
 import { Banner } from "./banner.tsx";
-import { useAppState, useKith } from "./kith.tsx";
+import { useAppState, useAttempt, useKith } from "./kith.tsx";
 import { withoutNotice } from "./store.ts";
 
 type SignedIn = Extract<SessionView, { phase: "signed-in" }>;
 
-/** Trouble that stands, then trouble that has passed; the connection comes first. */
+/** Keys that are not as they should be, then trouble that stands, then trouble that has passed; the connection comes first. */
 export function Notices({ session }: { readonly session: SignedIn }) {
   const text = useText();
-  const { store } = useKith();
+  const { store, bridge } = useKith();
+  const attempt = useAttempt();
   const passing = useAppState((state) => state.notices);
   return (
     <div className="notices" role="status">
+      {session.alerts.map(({ alertId, message }) => (
+        <Banner
+          key={alertId}
+          icon="info"
+          tone="alarm"
+          onDismiss={() => attempt(bridge.invoke("dismissAlert", { alertId }))}
+        >
+          {message}
+        </Banner>
+      ))}
       {!session.attached && (
         <Banner icon="offline" tone="quiet">
           {text("notice.notAttached")}

@@ -32,13 +32,16 @@ export class TestNetwork {
   readonly loginServer: LoginServer;
   readonly authority: TestAuthority;
   readonly supernodes: TestSupernode[] = [];
+  /** Where the login server keeps its data. */
+  readonly loginFolder: string;
   readonly #folders: string[];
   readonly #forked: ForkedSupernode[] = [];
 
-  private constructor(loginServer: LoginServer, authority: TestAuthority, folders: string[]) {
+  private constructor(loginServer: LoginServer, authority: TestAuthority, loginFolder: string) {
     this.loginServer = loginServer;
     this.authority = authority;
-    this.#folders = folders;
+    this.loginFolder = loginFolder;
+    this.#folders = [loginFolder];
   }
 
   /** @param count of supernodes, which know each other when this returns */
@@ -46,7 +49,7 @@ export class TestNetwork {
     const dataFolder = mkdtempSync(join(tmpdir(), "kith-network-"));
     const now = options.now ?? Date.now;
     const loginServer = await startLoginServer({ dataFolder, now, registration: "open" });
-    const network = new TestNetwork(loginServer, TestAuthority.ofLoginServer(dataFolder, now), [dataFolder]);
+    const network = new TestNetwork(loginServer, TestAuthority.ofLoginServer(dataFolder, now), dataFolder);
     for (let index = 0; index < count; index++) await network.add(options);
     await network.acquainted();
     return network;

@@ -1,0 +1,174 @@
+/** A login server that certifies a second key for somebody is found out, by the very app of whoever it is about. */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { CertificateAuthority } from "../../login-server/certificate-authority.ts";
+import { updateBranches } from "../../login-server/key-log/branches.ts";
+import { logCertificate } from "../../login-server/key-log/entry-writer.ts";
+import { publishEpoch } from "../../login-server/key-log/epoch.ts";
+import { parseNetworkKeys } from "../../login-server/network-keys.ts";
+import { nextCertificateSerial } from "../../login-server/storage/serial.ts";
+import { openSqliteStorage } from "../../login-server/storage/sqlite-storage.ts";
+import type { Storage } from "../../login-server/storage/storage.ts";
+import { toHex } from "../../protocol/bytes.ts";
+import { DeviceId, Handle } from "../../protocol/identifiers.ts";
+import { treeKeyOf } from "../../protocol/key-tree.ts";
+import { nodeSignatures, signingKeyPair, userIdOf } from "../../protocol/node-crypto.ts";
+import { statement } from "../../protocol/signed.ts";
+import { HeadlessClient } from "../support/headless-client.ts";
+import { joinRaw } from "../support/hostile-supernode.ts";
+import { TestNetwork } from "../support/test-network.ts";
+
+const times = { ownKeysCheckMs: 0, unlistedKeyRetryMs: 200 };
+const alertOf = (client: HeadlessClient, code: string) => client.me.alerts.find((alert) => alert.code === code);
+
+/** Whoever runs the login server, with all that is theirs: its database and its keys. */
+class CrookedHost {
+  readonly #storage: Storage;
+  readonly #authority: CertificateAuthority;
+
+  private constructor(storage: Storage, authority: CertificateAuthority) {
+    this.#storage = storage;
+    this.#authority = authority;
+  }
+
+  static async of(network: TestNetwork): Promise<CrookedHost> {
+    const path = join(network.loginFolder, "network-keys.json");
+    const keys = await parseNetworkKeys(readFileSync(path, "utf8"), path);
+    const storage = await openSqliteStorage(join(network.loginFolder, "login.db"), Date.now);
+    return new CrookedHost(storage, new CertificateAuthority(keys, Date.now));
+  }
+
+  /** Certifies a key of the host's own for somebody's handle. */
+  async issueSecondKey(handle: Handle): Promise<void> {
+    const keys = signingKeyPair();
+    const boxKey = randomBytes(32);
+    await this.#storage.db.transaction().execute(async (transaction) => {
+      const subject = {
+        handle,
+        userId: userIdOf(keys.publicKey),
+        signKey: keys.publicKey,
+        boxKey,
+        keyBinding: nodeSignatures.sign(statement("keyBinding", boxKey), keys.secretKey),
+        deviceId: DeviceId.parse(toHex(randomBytes(16))),
+        serial: await nextCertificateSerial(transaction),
+      };
+      const issued = this.#authority.issueUser(subject);
+      await logCertificate(transaction, { ...subject, ...issued });
+    });
+    await this.publish();
+  }
+
+  /** As if nothing had ever been certified for this handle. */
+  async hide(handle: Handle): Promise<void> {
+    const treeKey = toHex(treeKeyOf(handle));
+    const { db } = this.#storage;
+    await db.deleteFrom("key_log_entries").where("tree_key", "=", treeKey).execute();
+    await db.deleteFrom("key_log_chains").where("tree_key", "=", treeKey).execute();
+    await updateBranches(db, [treeKey.slice(0, 3)]);
+    await this.issueSecondKey(Handle.parse(`decoy-${toHex(randomBytes(4))}`));
+  }
+
+  async publish(): Promise<void> {
+    await publishEpoch({ db: this.#storage.db, authority: this.#authority, now: Date.now });
+  }
+
+  close(): Promise<void> {
+    return this.#storage.close();
+  }
+}
+
+describe("the key log in the app", () => {
+  let network: TestNetwork;
+  let host: CrookedHost;
+  const clients: HeadlessClient[] = [];
+
+  beforeAll(async () => {
+    network = await TestNetwork.start(2, { times: { noticesMs: 200, headPushMs: 200 } });
+    host = await CrookedHost.of(network);
+  });
+  afterEach(async () => {
+    for (const client of clients.splice(0)) await client.close();
+  });
+  afterAll(async () => {
+    await host.close();
+    await network.close();
+  });
+
+  let round = 0;
+  beforeEach(() => {
+    round++;
+  });
+
+  /** Each try of a test has people of its own, in the same network. */
+  const named = (name: string) => `${name}-${round}`;
+  const signedUp = async (name: string) => {
+    const client = await HeadlessClient.signedUp(network.loginServer.url, named(name), { times });
+    clients.push(client);
+    return client;
+  };
+  const again = async (client: HeadlessClient) => {
+    const reopened = await client.reopen({ times });
+    clients.splice(clients.indexOf(client), 1, reopened);
+    await reopened.attached();
+    return reopened;
+  };
+  const quietly = (client: HeadlessClient) => expect(client.me.alerts).toEqual([]);
+
+  it("warns whose name a second key was issued for, keeps the warning over a restart, and forgets it when told", async () => {
+    let alice = await signedUp("alice");
+    const bob = await signedUp("bob");
+    await host.issueSecondKey(alice.me.handle);
+    const alert = await alice.until(() => alertOf(alice, "key-log-second-key"), "the warning");
+    expect(alert.message).toContain(named("alice"));
+    quietly(bob);
+
+    alice = await again(alice);
+    expect(alertOf(alice, "key-log-second-key")?.alertId).toBe(alert.alertId);
+    await alice.methods.dismissAlert({ alertId: alert.alertId });
+    await alice.until(() => alice.me.alerts.length === 0, "no warning");
+    alice = await again(alice);
+    quietly(alice);
+  });
+
+  it("warns the buddies of whose name got another key, and of whose key the log has never had", async () => {
+    const [carol, dave, eve] = [await signedUp("carol"), await signedUp("dave"), await signedUp("eve")];
+    await host.issueSecondKey(dave.me.handle);
+    await host.hide(eve.me.handle);
+    await carol.befriend(dave);
+    await carol.befriend(eve);
+    const replaced = await carol.until(() => alertOf(carol, "key-log-buddy-replaced"), "a warning about dave");
+    expect(replaced.message).toContain(named("dave"));
+    const unlisted = await carol.until(() => alertOf(carol, "key-log-unlisted-key"), "a warning about eve");
+    expect(unlisted.message).toContain(named("eve"));
+  });
+
+  it("says nothing of one's own second device, nor of buddies whose keys are as ever", async () => {
+    const [frank, grace] = [await signedUp("frank"), await signedUp("grace")];
+    await frank.befriend(grace);
+    const phone = await HeadlessClient.open(network.loginServer.url, { times });
+    clients.push(phone);
+    await phone.signIn(named("frank"));
+    await phone.attached();
+    await host.issueSecondKey(Handle.parse(named("somebody-else")));
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    for (const client of [frank, grace, phone]) quietly(client);
+  });
+
+  it("warns everybody when the login server shows two logs", async () => {
+    const heidi = await signedUp("heidi");
+    const link = await joinRaw(network, network.at(0));
+    const known = new Uint8Array(32);
+    const rival = network.authority.keyLogHead({
+      epoch: 1_000 + round,
+      issuedAt: Date.now(),
+      root: known.fill(1),
+      previous: known,
+      skip: known,
+    });
+    await link.call("tellNotices", { keyLogHead: rival, revocations: new Uint8Array() });
+    await heidi.until(() => alertOf(heidi, "key-log-forked"), "the warning");
+    link.socket.disconnect();
+  });
+});
