@@ -12,8 +12,8 @@ import type { Member, Membership } from "./membership-source.ts";
 import type { NetworkNotices } from "./network-notices.ts";
 import type { SupernodeKeys } from "./supernode-keys.ts";
 
-/** A newcomer is let in, or tried again, in about this time. */
-const OUTSIDER_RETRY_S = 15;
+/** Until a newcomer is let in, or tried again. */
+const OUTSIDER_RETRY_S = { joining: 3, unreachable: 15, left: 30 } as const;
 
 export interface OpeningParts {
   readonly anchor: TrustAnchor;
@@ -42,7 +42,8 @@ export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPE
     attach(connection, input) {
       requireProtocolVersion(input.protocolVersion, "The supernode");
       // Nobody would be found here: whoever comes is better off elsewhere.
-      if (membership.stage.kind !== "member") throw new KithError("supernode-busy", { seconds: OUTSIDER_RETRY_S });
+      const { kind } = membership.stage;
+      if (kind !== "member") throw new KithError("supernode-busy", { seconds: OUTSIDER_RETRY_S[kind] });
       const claim = claimOf(connection, input.nonce);
       attachments.requireRoom(decodeUserCertificate(input.certificate).value);
       const certificate = trustUserCertificate(anchor, Uint8Array.from(input.certificate));

@@ -35,7 +35,9 @@ interface Pending {
 
 interface SourceBudget {
   readonly offered: TokenBucket;
-  readonly adopted: TokenBucket;
+  readonly adoptions: TokenBucket;
+  /** Records taken of it, since this process started. */
+  adopted: number;
   /** Records that we wait for because this one offered them. */
   pending: number;
 }
@@ -66,7 +68,6 @@ export class Intake {
     if (now - this.#sweptAt < this.#parts.limits.pendingMs / 5) return;
     this.#sweptAt = now;
     for (const [key, pending] of this.#pending) if (pending.until <= now) this.#askNext(key, pending, now);
-    for (const id of this.#budgets.keys()) if (!this.#table.has(id)) this.#budgets.delete(id);
   }
 
   #onOffer(from: SupernodeId, offerId: number, records: readonly OfferedRecord[], now: number): void {
@@ -126,14 +127,17 @@ export class Intake {
       metrics.refused.unsolicited++;
       return;
     }
-    if (!this.#budgetOf(from, now).adopted.take(now)) {
+    if (!this.#mayAdopt(from, now)) {
       metrics.refused.flooded++;
       return;
     }
     try {
       const lease = trustLease(bytes, now);
       const result = store.adopt(lease, { gone, lastSeenAt }, now);
-      if (result === "stored") metrics.adopted++;
+      if (result === "stored") {
+        metrics.adopted++;
+        this.#budgetOf(from, now).adopted++;
+      }
       if (result === "stale" || lease.value.sequence < pending.sequence) metrics.refused.stale++;
       if (lease.value.sequence >= pending.sequence) this.#forget(key);
       else this.#askNext(key, pending, now);
@@ -168,6 +172,15 @@ export class Intake {
     if (budget) budget.pending--;
   }
 
+  #mayAdopt(from: SupernodeId, now: number): boolean {
+    const { adoptions, adopted } = this.#budgetOf(from, now);
+    if (adoptions.take(now)) return true;
+    const { metrics, limits } = this.#parts;
+    const byOthers = (metrics.adopted - adopted) / Math.max(1, this.#budgets.size - 1);
+    return adopted < limits.adoptedShare * byOthers;
+  }
+
+  /** Kept when a supernode leaves: it must not have another burst for coming back. */
   #budgetOf(from: SupernodeId, now: number): SourceBudget {
     const known = this.#budgets.get(from);
     if (known) return known;
@@ -175,7 +188,8 @@ export class Intake {
     const budget = {
       pending: 0,
       offered: new TokenBucket(offeredBurst, offeredPerSecond, now),
-      adopted: new TokenBucket(adoptedBurst, adoptedPerSecond, now),
+      adoptions: new TokenBucket(adoptedBurst, adoptedPerSecond, now),
+      adopted: 0,
     };
     this.#budgets.set(from, budget);
     return budget;

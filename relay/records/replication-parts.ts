@@ -59,9 +59,13 @@ export const REPLICATION_LIMITS = {
   /** Records offered by one supernode: a burst, and a rate. */
   offeredBurst: 200_000,
   offeredPerSecond: 5_000,
-  /** Records taken from one supernode: what one that makes up users can fill our memory with. */
+  /**
+   * Records taken from one supernode: a burst, a rate, and beyond these so many times as many as from the others on
+   * average, since honest ones all have about the same to give. So one that makes up users cannot fill our memory.
+   */
   adoptedBurst: 50_000,
-  adoptedPerSecond: 50,
+  adoptedPerSecond: 5,
+  adoptedShare: 4,
 } as const;
 
 export type ReplicationLimits = { readonly [K in keyof typeof REPLICATION_LIMITS]: number };

@@ -192,6 +192,36 @@ describe("when holders join", () => {
   });
 });
 
+describe("when the network is cut in two", () => {
+  it("everybody has the newest of what was written on either side, soon after it has healed", () => {
+    const network = filled(30);
+    const left = network.holders.slice(0, 12);
+    const right = network.holders.slice(12);
+    const members = (side: readonly Holder[]) => new Set(side.map(({ id }) => id));
+    const learn = (holder: Holder, known: ReadonlySet<Holder["id"]>) => {
+      holder.members = known;
+      holder.replication.membersChanged(network.time.now);
+    };
+    for (const side of [left, right]) for (const holder of side) learn(holder, members(side));
+    network.time.run(6 * SECOND);
+    // Half of the people refresh their leases on either side.
+    const newer = accounts.map((account) => madeLease(account, { issuedAt: network.time.now }));
+    for (const [at, lease] of newer.entries()) {
+      const side = at % 2 === 0 ? left : right;
+      const ids = holdersOf(lease.value.userId, members(side));
+      for (const holder of side) if (ids.includes(holder.id)) holder.store.put(lease, network.time.now);
+    }
+    for (const holder of network.holders) learn(holder, members(network.holders));
+    network.time.run(10 * SECOND);
+    const newest = (holder: Holder, lease: Made) =>
+      holder.store.sequenceOf(lease.value.userId, lease.value.deviceId) === lease.value.sequence;
+    const wrong = newer.filter(
+      (lease) => !network.holdersOf(lease.value.userId).every((holder) => newest(holder, lease)),
+    );
+    expect(wrong).toEqual([]);
+  });
+});
+
 describe("when holders lie", () => {
   const repairedWith = (tamper: Holder["tamper"], liars: number) => {
     const network = filled(40);
@@ -305,6 +335,26 @@ describe("what is not taken", () => {
     const records = leases.slice(0, 50).map(({ bytes }) => ({ lease: bytes, gone: false, lastSeenAt: START }));
     taker.replication.receive(giver.id, { type: "records", records }, network.time.now);
     expect(taker.store.size).toBe(20);
+  });
+
+  it("much more records of one supernode than of the others", () => {
+    const network = new ReplicaNetwork(START, 4, 8, { adoptedBurst: 5, adoptedPerSecond: 0.001 });
+    const [taker, ...givers] = network.holders as [Holder, Holder, Holder, Holder];
+    const give = (giver: Holder, from: number, to: number) => {
+      const own = leases.slice(from, to);
+      const offered = own.map(({ value: { userId, deviceId, sequence } }) => ({ userId, deviceId, sequence }));
+      taker.replication.receive(giver.id, { type: "offer", offerId: from, records: offered }, network.time.now);
+      const records = own.map(({ bytes }) => ({ lease: bytes, gone: false, lastSeenAt: START }));
+      taker.replication.receive(giver.id, { type: "records", records }, network.time.now);
+    };
+    const [greedy, second, third] = givers;
+    give(second, 0, 5);
+    give(third, 5, 10);
+    give(greedy, 10, 110);
+    expect(taker.store.size).toBe(10 + 4 * 5);
+    // Who had its share taken is heard as long as the others go on as well.
+    give(second, 110, 115);
+    expect(taker.store.size).toBe(10 + 4 * 5 + 5);
   });
 
   it("so much of one that never sends that others are not heard", () => {
