@@ -1,5 +1,6 @@
 /** One accepted socket: nobody's at first, then a node's or another supernode's. Dispatches what it asks. */
 import { randomBytes } from "node:crypto";
+import type { Socket as NetSocket } from "node:net";
 import type { Socket } from "socket.io";
 import type { AttachClaim } from "../protocol/attach-proof.ts";
 import { KithError, type WireError } from "../protocol/errors.ts";
@@ -25,6 +26,8 @@ export type ConnectionPhase =
 
 export class Connection {
   readonly socket: Socket;
+  /** The TLS connection below. */
+  readonly stream: NetSocket;
   /** Sent in the challenge, signed in the proof. */
   readonly challengeNonce: Uint8Array = randomBytes(32);
   phase: ConnectionPhase = { kind: "opening" };
@@ -40,6 +43,8 @@ export class Connection {
   /** @param now the wall clock, by which certificates expire */
   constructor(socket: Socket, endpoints: Endpoints, limits: RelayLimits, now: () => number, tally: RequestTally) {
     this.socket = socket;
+    this.stream = socket.request.socket;
+    forgetHandshake(socket);
     this.#endpoints = endpoints;
     this.#limits = limits;
     this.#now = now;
@@ -127,7 +132,7 @@ export class Connection {
     this.#isGivenUp = true;
     // A farewell would only join the queue.
     this.socket.conn.close(true);
-    this.socket.request.socket.destroy();
+    this.stream.destroy();
   }
 
   #nodeGate(): RequestGate {
@@ -137,6 +142,12 @@ export class Connection {
       monotonic,
     );
   }
+}
+
+/** socket.io keeps the request that a socket began with, kilobytes of headers and streams, for as long as it is open. */
+function forgetHandshake(socket: Socket): void {
+  Object.assign(socket.conn, { request: undefined });
+  Object.assign(socket, { handshake: undefined });
 }
 
 function monotonic(): number {

@@ -29,8 +29,8 @@ export interface DoorParts {
   readonly proofMs: number;
   /** Monotonic, in ms. */
   readonly clock: () => number;
-  /** How long a turn of the event loop took at worst, lately. */
-  readonly lagMs: () => number;
+  /** How busy this process is, from 0 to 1. */
+  readonly load: () => number;
   /** Whether newcomers would be refused for want of room. */
   readonly isFull: () => boolean;
 }
@@ -51,8 +51,8 @@ const MAX_KNOWN_SOURCES = 10_000;
  */
 const PROMPT_MS = 2_500;
 const FEWEST_IN_PROGRESS = 16;
-/** A turn of the event loop that takes so long is one with too much to do. */
-const LAGGING_MS = 100;
+/** Above, everything that comes has to wait. */
+const SATURATED = 0.95;
 /** What the last shrinking has done shows after this. */
 const SHRINK_EVERY_MS = 1_000;
 /** Others' connections make way for one of a source that has far fewer. */
@@ -171,8 +171,8 @@ export class Door {
 
   /** Only if it is our own slowness: who dawdles on purpose shall not close the door for others. */
   #shrink(): void {
-    const { clock, lagMs } = this.#parts;
-    if (clock() - this.#shrunkAt < SHRINK_EVERY_MS || lagMs() < LAGGING_MS) return;
+    const { clock, load } = this.#parts;
+    if (clock() - this.#shrunkAt < SHRINK_EVERY_MS || load() < SATURATED) return;
     this.#window = Math.max(FEWEST_IN_PROGRESS, this.#window * 0.7);
     this.#shrunkAt = clock();
   }

@@ -51,7 +51,7 @@ export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPE
       requireStanding(certificate.value.serial);
       const attachment = attachments.attach(connection.socket, certificate);
       connection.becomeNode(attachment);
-      door.proved(connection.socket.request.socket);
+      door.proved(connection.stream);
       return { proof: signAttachAnswer(claim, keys.signing.secretKey), inbox: attachment.inbox };
     },
 
@@ -63,7 +63,7 @@ export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPE
       requireStanding(supernode.value.serial);
       if (supernode.value.supernodeId === self().value.supernodeId) throw new KithError("supernode-untrusted");
       connection.becomeLink(supernode.value.supernodeId);
-      door.provedSupernode(connection.socket.request.socket);
+      door.provedSupernode(connection.stream);
       membership.meet(supernode);
       return { proof: signAttachAnswer(claim, keys.signing.secretKey) };
     },

@@ -13,7 +13,7 @@ import { InboxSubscriptions } from "./inbox-subscriptions.ts";
 import { LINK_REQUESTS, NODE_REQUESTS, OPENING_METHODS } from "./link-peer.ts";
 import { linkHandlers } from "./link-service.ts";
 import { LookUp } from "./look-up.ts";
-import { LoopLag } from "./loop-lag.ts";
+import { LoopLoad } from "./loop-load.ts";
 import type { Member, Membership } from "./membership-source.ts";
 import type { NetworkNotices, Notices } from "./network-notices.ts";
 import { nodeHandlers } from "./node-service.ts";
@@ -61,7 +61,7 @@ const FAREWELL_MS = 2_000;
 export class Services {
   readonly socketServer: SocketServer;
   readonly attachments: Attachments;
-  readonly #lag = new LoopLag();
+  readonly #load = new LoopLoad();
   /** Before the port: whom of those who come it lets in. */
   readonly door: Door;
   readonly #rooms: Rooms;
@@ -90,7 +90,7 @@ export class Services {
       limits,
       proofMs: 2 * times.attachTimeoutMs,
       clock: () => performance.now(),
-      lagMs: () => this.#lag.read(),
+      load: () => this.#load.read(),
       isFull: () => this.attachments.room === 0,
     });
     const shard = new Shard({
@@ -195,7 +195,7 @@ export class Services {
   /** Whoever is still attached is gone now, and the directory is told before the links close. */
   async close(): Promise<void> {
     clearInterval(this.#sweep);
-    this.#lag.close();
+    this.#load.close();
     this.#notices.close();
     this.attachments.close();
     await this.#publisher.drain(FAREWELL_MS);

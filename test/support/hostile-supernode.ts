@@ -173,7 +173,7 @@ export async function startHostileSupernode(
     limits: RELAY_LIMITS,
     proofMs: 20_000,
     clock: () => performance.now(),
-    lagMs: () => 0,
+    load: () => 0,
     isFull: () => false,
   });
   listener.serve([tlsProtocol(keys, [server.protocol], RELAY_TIMES.attachTimeoutMs, listener.countRefused)], door);

@@ -14,16 +14,16 @@ const LIMITS = {
 
 let now: number;
 let isFull: boolean;
-let lagMs: number;
+let load: number;
 let door: Door;
 let ports: number;
 
 beforeEach(() => {
   now = 1_000;
   isFull = false;
-  lagMs = 0;
+  load = 0;
   ports = 0;
-  door = new Door({ limits: LIMITS, proofMs: 20_000, clock: () => now, lagMs: () => lagMs, isFull: () => isFull });
+  door = new Door({ limits: LIMITS, proofMs: 20_000, clock: () => now, load: () => load, isFull: () => isFull });
 });
 
 class Stranger {
@@ -71,7 +71,7 @@ describe("a crowd", () => {
 
   test("is served fewer of at a time when this machine is too slow for them", () => {
     const inside = crowd(50);
-    lagMs = 500;
+    load = 1;
     now += 3_000;
     for (const one of inside) door.leave(one);
     expect(crowd(200, 1_000)).toHaveLength(35);
