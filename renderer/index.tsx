@@ -24,6 +24,7 @@ import "./buddies/buddies.css";
 import "./conversation/conversation.css";
 import "./call/call.css";
 import "./settings/settings.css";
+import "./account/account.css";
 
 const root = document.getElementById("root");
 const audio = document.getElementById("peer-audio");

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { Button, Header, Menu, MenuItem, MenuSection, MenuTrigger, Popover } from "react-aria-components";
 import type { SessionView } from "../../protocol/ipc-schema.ts";
+import { AccountDialog } from "../account/account-dialog.tsx";
 import { Avatar } from "../app/avatar.tsx";
 import { Icon } from "../app/icon.tsx";
 import { useAttempt, useKith } from "../app/kith.tsx";
@@ -16,9 +17,11 @@ export function OwnProfile({ session }: { readonly session: SignedIn }) {
   const text = useText();
   const { bridge } = useKith();
   const attempt = useAttempt();
+  const [accountOpen, setAccountOpen] = useState(false);
   const [settingsOpen, setSettingsOpen] = useState(false);
 
   function act(action: unknown): void {
+    if (action === "account") setAccountOpen(true);
     if (action === "settings") setSettingsOpen(true);
     if (action === "sign-out") attempt(bridge.invoke("signOut", {}));
   }
@@ -41,6 +44,9 @@ export function OwnProfile({ session }: { readonly session: SignedIn }) {
                 <Header className="menu-header">
                   {text("profile.on", { handle: session.handle, network: session.network })}
                 </Header>
+                <MenuItem id="account" className="menu-item">
+                  {text("profile.account")}
+                </MenuItem>
                 <MenuItem id="settings" className="menu-item">
                   {text("profile.settings")}
                 </MenuItem>
@@ -51,6 +57,7 @@ export function OwnProfile({ session }: { readonly session: SignedIn }) {
             </Menu>
           </Popover>
         </MenuTrigger>
+        <AccountDialog session={session} isOpen={accountOpen} onOpenChange={setAccountOpen} />
         <SettingsDialog isOpen={settingsOpen} onOpenChange={setSettingsOpen} />
       </div>
       <StatusText key={session.statusText} status={session.status} statusText={session.statusText} />

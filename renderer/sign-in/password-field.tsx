@@ -5,11 +5,17 @@ import { useText } from "../texts/use-text.ts";
 export function PasswordField({
   value,
   onChange,
-  autoFocus,
+  label,
+  isNew = false,
+  autoFocus = false,
 }: {
   readonly value: string;
   readonly onChange: (value: string) => void;
-  readonly autoFocus: boolean;
+  /** Without one it is the account's password. */
+  readonly label?: string;
+  /** To be chosen now, not to be remembered. */
+  readonly isNew?: boolean;
+  readonly autoFocus?: boolean;
 }) {
   const text = useText();
   const [shown, setShown] = useState(false);
@@ -20,9 +26,9 @@ export function PasswordField({
       value={value}
       onChange={onChange}
       autoFocus={autoFocus}
-      autoComplete="current-password"
+      autoComplete={isNew ? "new-password" : "current-password"}
     >
-      <Label className="field-label">{text("signIn.password")}</Label>
+      <Label className="field-label">{label ?? text("signIn.password")}</Label>
       <div className="field-with-button">
         <Input className="field-input" spellCheck="false" autoCapitalize="none" />
         <Button className="field-button" onPress={() => setShown(!shown)}>

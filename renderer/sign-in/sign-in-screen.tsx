@@ -9,6 +9,7 @@ import { Logo } from "../app/logo.tsx";
 import { useText } from "../texts/use-text.ts";
 import { PasswordField } from "./password-field.tsx";
 import { PlainField } from "./plain-field.tsx";
+import { RecoverDialog } from "./recover-form.tsx";
 
 type Attempt =
   | { readonly phase: "idle" }
@@ -25,6 +26,7 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
   /** null: not asked for yet. */
   const [invitation, setInvitation] = useState(session.invitation === "" ? null : session.invitation);
   const [attempt, setAttempt] = useState<Attempt>({ phase: "idle" });
+  const [recovering, setRecovering] = useState(false);
   const isInvited = invitation !== null && invitation.trim() !== "";
   const running = attempt.phase === "running";
 
@@ -124,8 +126,12 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
               {text("signIn.signUp")}
             </Button>
           </div>
+          <Button className="link-button" onPress={() => setRecovering(true)}>
+            {text("signIn.forgotten")}
+          </Button>
           <p className="sign-in-new">{text(isInvited ? "signIn.invited" : "signIn.new")}</p>
         </Form>
+        <RecoverDialog isOpen={recovering} onOpenChange={setRecovering} handle={handle} loginServer={loginServer} />
       </div>
     </main>
   );

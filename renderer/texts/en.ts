@@ -21,6 +21,65 @@ export const en = {
   "signIn.signingIn": "Signing in…",
   "signIn.signingUp": "Creating your account…",
 
+  "signIn.forgotten": "Forgot your password?",
+
+  "recover.title": "Choose a new password",
+  "recover.explain":
+    "Type the recovery key that you have printed or saved. Without it nobody can open your account, not even whoever runs the network; they can only let you begin anew under your handle.",
+  "recover.key": "Recovery key",
+  "recover.incomplete": "Fill in all four fields.",
+  "recover.running": "Setting your new password…",
+  "recover.now": "Set password and sign in",
+
+  "account.title": "Account of {handle}",
+  "account.devices": "Devices",
+  "account.password": "Password",
+  "account.recovery": "Recovery key",
+  "account.data": "Your data",
+  "account.network": "Network",
+
+  "devices.explain": "Where you are signed in. Sign out what you do not know, and change your password.",
+  "devices.this": "This device",
+  "devices.connected": "Connected now",
+  "devices.seen": "Last seen",
+  "devices.signOut": "Sign out",
+  "devices.signOutNamed": "Sign out {name}",
+
+  "password.explain": "Your keys are sealed anew under the new password. Devices that are signed in stay signed in.",
+  "password.current": "Your password",
+  "password.next": "New password",
+  "password.change": "Change password",
+  "password.running": "Changing your password…",
+  "password.done": "Your password is changed.",
+
+  "recovery.explain":
+    "A recovery key opens your account when the password is forgotten. Keep it on paper, in a safe place: whoever has it and your handle has your account. The server cannot use it.",
+  "recovery.none": "You have none yet.",
+  "recovery.madeOn": "You made one on",
+  "recovery.replaces": "A new one makes it worthless.",
+  "recovery.make": "Make a recovery key",
+  "recovery.sheet": "Recovery key of {handle} on {network}. Keep it secret; it is shown only now.",
+  "recovery.save": "Save as file",
+  "recovery.print": "Print",
+
+  "data.export": "Take your data with you",
+  "data.exportExplain": "Your account, devices, buddies and the conversations on this device, as one JSON file.",
+  "data.exportNow": "Save my data",
+  "data.delete": "Delete the account",
+  "data.deleteExplain":
+    "Deletes {handle} from the network for good: devices, buddies, keys, and everything on this device. Nobody can undo it, and nobody else gets this handle.",
+  "data.deleteNow": "Delete {handle}",
+
+  "network.invite": "Invite people",
+  "network.inviteExplain": "Whoever has the link can make an account. Copy it now: it is not shown again.",
+  "network.inviteOne": "Link for one person",
+  "network.inviteGroup": "Link for {uses} people, {days} days",
+  "network.until": "Good until",
+  "network.applicants": "Waiting to be let in",
+  "network.nobodyWaits": "Nobody waits.",
+  "network.admit": "Let in",
+  "network.decline": "Decline",
+
   "presence.online": "Online",
   "presence.away": "Away",
   "presence.busy": "Busy",
@@ -34,6 +93,7 @@ export const en = {
   "profile.statusTextHint": "What are you up to?",
   "profile.menu": "Your account",
   "profile.on": "{handle} on {network}",
+  "profile.account": "Account…",
   "profile.settings": "Settings…",
   "profile.signOut": "Sign out",
 

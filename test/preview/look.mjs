@@ -42,11 +42,11 @@ const browser = await chromium.launch({
 const wanted = process.argv.slice(2);
 const scenes = [
   "starting signed-out signed-out-notice no-buddies chat empty long incoming calling active",
-  "held reconnecting ended trouble asked settings find-people",
+  "held reconnecting ended trouble asked settings find-people invited account recovery network",
 ]
   .join(" ")
   .split(" ");
-const alone = new Set(["starting", "signed-out", "signed-out-notice", "no-buddies"]);
+const alone = new Set(["starting", "signed-out", "signed-out-notice", "no-buddies", "invited"]);
 const sizes = { wide: { width: 1180, height: 760 }, narrow: { width: 720, height: 520 } };
 await mkdir(join(root, "renderer-preview-pictures"), { recursive: true });
 
@@ -70,6 +70,18 @@ for (const scene of scenes.filter((name) => wanted.length === 0 || wanted.includ
         await page.getByRole("menuitem", { name: "Settings…" }).click();
       }
       if (scene === "settings") await page.getByText("Let people find me").click();
+      if (["account", "recovery", "network"].includes(scene)) {
+        await page.getByRole("button", { name: "Your account" }).click();
+        await page.getByRole("menuitem", { name: "Account…" }).click();
+        if (scene === "recovery") {
+          await page.getByRole("tab", { name: "Recovery key" }).click();
+          await page.getByRole("button", { name: "Make a recovery key" }).click();
+        }
+        if (scene === "network") {
+          await page.getByRole("tab", { name: "Network" }).click();
+          await page.getByRole("button", { name: "Link for one person" }).click();
+        }
+      }
       if (scene === "find-people") {
         await page.getByRole("button", { name: "Add buddy" }).click();
         await page.getByRole("searchbox").fill("li");

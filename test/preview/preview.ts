@@ -10,7 +10,7 @@ import type {
   SupernodeView,
 } from "../../protocol/ipc-schema.ts";
 import type { Handlers } from "../../protocol/rpc.ts";
-import { PEOPLE, SCENES, type Scene } from "./scenes.ts";
+import { APPLICANTS, DEVICES, PEOPLE, SCENES, type Scene } from "./scenes.ts";
 
 const scene: Scene | undefined = SCENES[location.hash.slice(1)];
 if (scene === undefined) throw new Error(`no such scene; there are ${Object.keys(SCENES).join(", ")}`);
@@ -91,6 +91,15 @@ const handlers: Partial<Handlers<IpcMethods>> = {
     if (text.length < 2) throw new KithError("search-too-short");
     return { people: [...PEOPLE], cursor: "next", isCut: false };
   },
+  account: () => ({
+    role: "administrator",
+    createdAt: Date.now() - 3e10,
+    recoveryKeySetAt: null,
+    devices: [...DEVICES],
+  }),
+  makeRecoveryKey: () => ({ recoveryKey: "7M3K-0QXW-R5TD-81JN-VPGA-46ZC-HYE9-2BSF" }),
+  applicants: () => ({ applicants: [...APPLICANTS] }),
+  invite: () => ({ link: "https://kith.example/i/abcdefghijklmnopqrstuvwxyz012345", expiresAt: Date.now() + 6e8 }),
   signIn: () => {
     throw new KithError("wrong-password");
   },

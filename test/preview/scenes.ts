@@ -136,12 +136,32 @@ const BASE: Scene = { session: ME, buddies: BUDDIES, call: { phase: "idle" }, li
 const withBob = { callId, peer: BOB.userId, direction: "outgoing" } as const;
 const sounding = { ...withBob, connectedAt: now - 42_000, muted: false } as const;
 
+export const DEVICES = [
+  { deviceId: ME.deviceId, name: "alices-laptop", lastSeenAt: now, connected: true },
+  { deviceId: "e".repeat(32) as typeof ME.deviceId, name: "work", lastSeenAt: minutes(9_000), connected: false },
+  { deviceId: "f".repeat(32) as typeof ME.deviceId, name: "<b>kitchen</b>", lastSeenAt: now, connected: true },
+] as const;
+export const APPLICANTS = [{ handle: "frank" as Handle, createdAt: minutes(200) }] as const;
+
 export const SCENES: Readonly<Record<string, Scene>> = {
   starting: { ...BASE, session: { phase: "starting" } },
   "signed-out": {
     ...BASE,
     session: { phase: "signed-out", loginServer: "https://kith.example", handle: "", invitation: "", notice: null },
   },
+  invited: {
+    ...BASE,
+    session: {
+      phase: "signed-out",
+      loginServer: "https://kith.example",
+      handle: "",
+      invitation: "kith:join?server=https%3A%2F%2Fkith.example&invitation=abcdefghijklmnopqrstuvwxyz012345",
+      notice: null,
+    },
+  },
+  account: { ...BASE },
+  recovery: { ...BASE },
+  network: { ...BASE },
   "signed-out-notice": {
     ...BASE,
     session: {

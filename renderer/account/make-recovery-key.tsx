@@ -1,0 +1,80 @@
+import { useState } from "react";
+import { Button } from "react-aria-components";
+import { FormattedDate } from "react-intl";
+import type { SessionView } from "../../protocol/ipc-schema.ts";
+import { useKith } from "../app/kith.tsx";
+import { useText } from "../texts/use-text.ts";
+import type { AccountView } from "./account-dialog.tsx";
+import { saveText } from "./save-text.ts";
+import { useRequest } from "./use-request.ts";
+
+/** The key is shown once, to be printed, saved or written down. */
+export function MakeRecoveryKey({
+  account,
+  session,
+  onMade,
+}: {
+  readonly account: AccountView;
+  readonly session: Extract<SessionView, { phase: "signed-in" }>;
+  readonly onMade: () => void;
+}) {
+  const text = useText();
+  const { bridge } = useKith();
+  const [recoveryKey, setRecoveryKey] = useState("");
+  const { run, isRunning, trouble } = useRequest();
+  const about = { handle: session.handle, network: session.network };
+
+  function make(): void {
+    void run(async () => setRecoveryKey((await bridge.invoke("makeRecoveryKey", {})).recoveryKey)).then(onMade);
+  }
+
+  function save(): void {
+    saveText(
+      `kith-recovery-key-${session.handle}.txt`,
+      "text/plain",
+      `${text("recovery.sheet", about)}\n\n${recoveryKey}\n`,
+    );
+  }
+
+  return (
+    <>
+      <p className="dialog-words">{text("recovery.explain")}</p>
+      {recoveryKey === "" ? (
+        <p className="dialog-words">
+          {account.recoveryKeySetAt === null ? (
+            text("recovery.none")
+          ) : (
+            <>
+              {text("recovery.madeOn")} <FormattedDate value={account.recoveryKeySetAt} dateStyle="long" />.{" "}
+              {text("recovery.replaces")}
+            </>
+          )}
+        </p>
+      ) : (
+        <section className="recovery-sheet" aria-label={text("account.recovery")}>
+          <p>{text("recovery.sheet", about)}</p>
+          <p className="recovery-key">{recoveryKey}</p>
+        </section>
+      )}
+      <div className="form-error" role="alert">
+        {trouble}
+      </div>
+      <div className="dialog-buttons">
+        {recoveryKey === "" ? (
+          <Button className="button button-primary" isDisabled={isRunning} onPress={make}>
+            {text("recovery.make")}
+          </Button>
+        ) : (
+          <>
+            <Button className="button" onPress={save}>
+              {text("recovery.save")}
+            </Button>
+            <Button className="button button-primary" onPress={() => window.print()}>
+              {text("recovery.print")}
+            </Button>
+          </>
+        )}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,87 @@
+import { type FormEvent, useState } from "react";
+import { Button, Dialog, Form, Heading, Modal, ModalOverlay } from "react-aria-components";
+import { useRequest } from "../account/use-request.ts";
+import { useKith } from "../app/kith.tsx";
+import { useText } from "../texts/use-text.ts";
+import { PasswordField } from "./password-field.tsx";
+import { PlainField } from "./plain-field.tsx";
+
+interface RecoverFormProps {
+  /** As typed on the screen behind it. */
+  readonly handle: string;
+  readonly loginServer: string;
+}
+
+export function RecoverDialog({
+  isOpen,
+  onOpenChange,
+  ...form
+}: RecoverFormProps & { readonly isOpen: boolean; readonly onOpenChange: (open: boolean) => void }) {
+  return (
+    <ModalOverlay className="overlay" isOpen={isOpen} onOpenChange={onOpenChange} isDismissable>
+      <Modal className="modal">
+        <RecoverForm {...form} />
+      </Modal>
+    </ModalOverlay>
+  );
+}
+
+/** A forgotten password: the recovery key sets another one, and signs in with it. */
+function RecoverForm(typed: RecoverFormProps) {
+  const text = useText();
+  const { bridge } = useKith();
+  const [handle, setHandle] = useState(typed.handle);
+  const [loginServer, setLoginServer] = useState(typed.loginServer);
+  const [recoveryKey, setRecoveryKey] = useState("");
+  const [password, setPassword] = useState("");
+  const { run, refuse, isRunning, trouble } = useRequest();
+
+  function submit(event: FormEvent): void {
+    event.preventDefault();
+    if ([handle, loginServer, recoveryKey, password].some((field) => field.trim() === "")) {
+      refuse(text("recover.incomplete"));
+      return;
+    }
+    void run(() => bridge.invoke("recover", { loginServer, handle, recoveryKey, password }));
+  }
+
+  return (
+    <Dialog className="dialog">
+      <Heading slot="title" className="dialog-title">
+        {text("recover.title")}
+      </Heading>
+      <p className="dialog-words">{text("recover.explain")}</p>
+      <Form className="form" onSubmit={submit}>
+        <PlainField label={text("signIn.handle")} value={handle} onChange={setHandle} autoComplete="username" />
+        <PlainField
+          label={text("recover.key")}
+          value={recoveryKey}
+          onChange={setRecoveryKey}
+          autoComplete="off"
+          autoFocus
+        />
+        <PasswordField label={text("password.next")} value={password} onChange={setPassword} isNew />
+        <PlainField
+          label={text("signIn.loginServer")}
+          value={loginServer}
+          onChange={setLoginServer}
+          autoComplete="url"
+        />
+        <div className="form-error" role="alert">
+          {trouble}
+        </div>
+        <div className="sign-in-progress" role="status">
+          {isRunning && text("recover.running")}
+        </div>
+        <div className="dialog-buttons">
+          <Button slot="close" className="button">
+            {text("dialog.cancel")}
+          </Button>
+          <Button type="submit" className="button button-primary" isDisabled={isRunning}>
+            {text("recover.now")}
+          </Button>
+        </div>
+      </Form>
+    </Dialog>
+  );
+}
