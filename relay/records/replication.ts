@@ -38,7 +38,8 @@ const MAX_BACKLOG = 20_000;
 const SEND_BATCH = 50;
 
 interface Pass {
-  readonly before: PlacementTable;
+  /** As it was before all of the changes, and before the last: each may be who has put a record where it is. */
+  readonly before: readonly PlacementTable[];
   readonly after: PlacementTable;
   readonly left: readonly SupernodeId[];
   /** They may hold nothing of what they held before. */
@@ -134,7 +135,7 @@ export class Replication {
     this.#former = this.#former.filter(({ replacedAt }) => now - replacedAt < OVERLAP_MS);
     this.#former.push({ table: this.#table, replacedAt: now });
     const former = this.#former.map(({ table }) => table);
-    const before = former[0] as PlacementTable;
+    const before = former.length > 1 ? [former[0] as PlacementTable, this.#table] : [this.#table];
     const after = new PlacementTable(this.#parts.members.keys());
     this.#outdatedSince = null;
     this.#table = after;
@@ -144,7 +145,7 @@ export class Replication {
     this.#pass = {
       before,
       after,
-      left: before.members.filter((id) => !after.has(id)),
+      left: [...new Set(before.flatMap(({ members }) => members))].filter((id) => !after.has(id)),
       joined: after.members.filter((id) => !former.every((table) => table.has(id))),
       cursor: WALK_START,
     };
@@ -166,14 +167,21 @@ export class Replication {
   #repair({ before, after, left, joined }: Pass, view: RecordView): number {
     const { self, replicas } = this.#parts;
     const isAffected =
-      left.some((id) => before.maybeHolds(view.userId, id)) || joined.some((id) => after.maybeHolds(view.userId, id));
-    if (!isAffected) return left.length + joined.length;
-    const holdersBefore = before.holders(view.userId, replicas).filter((id) => !joined.includes(id));
-    const targets = after.holders(view.userId, replicas).filter((id) => id !== self && !holdersBefore.includes(id));
-    const survivors = holdersBefore.filter((id) => after.has(id)).slice(0, OFFERERS);
+      left.some((id) => before.some((table) => table.maybeHolds(view.userId, id))) ||
+      joined.some((id) => after.maybeHolds(view.userId, id));
+    if (!isAffected) return (left.length + joined.length) * before.length;
+    const holdersBefore = before.map((table) =>
+      table.holders(view.userId, replicas).filter((id) => !joined.includes(id)),
+    );
+    const targets = after
+      .holders(view.userId, replicas)
+      .filter((id) => id !== self && !holdersBefore.every((holders) => holders.includes(id)));
+    const survivors = holdersBefore.map((holders) => holders.filter((id) => after.has(id)).slice(0, OFFERERS));
     // If none survives, whoever has a copy, for whatever reason, is the last hope.
-    if (survivors.length === 0 || survivors.includes(self)) for (const target of targets) this.#offer(target, view);
-    return before.members.length + after.members.length;
+    if (survivors.some((holders) => holders.length === 0 || holders.includes(self))) {
+      for (const target of targets) this.#offer(target, view);
+    }
+    return before.reduce((sum, { members }) => sum + members.length, after.members.length);
   }
 
   #audit(elapsedMs: number, now: number): void {

@@ -127,6 +127,18 @@ describe("when holders die", () => {
     expect(missing(network)).toBe(0);
   });
 
+  it("records are repaired that were written after newcomers had joined, just before others died", () => {
+    const network = new ReplicaNetwork(START, 30);
+    network.change({ join: 20 });
+    network.time.run(3 * SECOND);
+    for (const lease of leases) {
+      for (const holder of network.holdersOf(lease.value.userId)) holder.store.put(lease, network.time.now);
+    }
+    network.change({ kill: network.holders.filter((_, place) => place % 3 === 0) });
+    network.time.run(10 * SECOND);
+    expect(missing(network)).toBe(0);
+  });
+
   it("who comes back with nothing before its records are all handed on gets them back", () => {
     const network = filled(20);
     const [restarted] = network.holders.splice(5, 1) as [Holder];
