@@ -2,6 +2,7 @@
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { KithError } from "../../protocol/errors.ts";
+import { APP_LINK_SCHEME } from "../../protocol/invitation.ts";
 
 export interface AppArguments {
   /** Folder of everything that this account keeps on this machine. */
@@ -12,6 +13,8 @@ export interface AppArguments {
   readonly ringMs: number | null;
   /** Of the window's upper left corner, in pixels; null for the middle of the screen. */
   readonly windowPosition: Position | null;
+  /** A `kith:` link, not yet looked into: whoever wrote a web page may have written it. Null: none. */
+  readonly link: string | null;
 }
 
 export interface Position {
@@ -19,13 +22,17 @@ export interface Position {
   readonly y: number;
 }
 
+const LINK = new RegExp(`^${APP_LINK_SCHEME}:`, "i");
+
 /**
  * @param argv without the executable and, in development, the app's folder
  * @throws KithError `option-invalid`
  */
 export function parseAppArguments(argv: readonly string[], defaultProfile: string): AppArguments {
+  const place = argv.findIndex((argument) => LINK.test(argument));
   const { values } = parseArgs({
-    args: [...argv],
+    // What stands after a link came with it, where a system has split it at a space.
+    args: place === -1 ? [...argv] : argv.slice(0, place),
     // Chromium's own switches stand on the same line.
     strict: false,
     allowPositionals: true,
@@ -43,6 +50,7 @@ export function parseAppArguments(argv: readonly string[], defaultProfile: strin
     profile: typeof values.profile === "string" ? resolve(values.profile) : join(defaultProfile, "profile"),
     loginServer: typeof values["login-server"] === "string" ? values["login-server"] : "",
     ringMs: typeof ringMs === "string" ? parseDuration("--ring-ms", ringMs) : null,
+    link: argv[place] ?? null,
     windowPosition: typeof position === "string" ? parsePosition("--window-position", position) : null,
   };
 }

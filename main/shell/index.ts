@@ -15,8 +15,10 @@ import {
   utilityProcess,
 } from "electron";
 import { KithError } from "../../protocol/errors.ts";
+import { APP_LINK_SCHEME } from "../../protocol/invitation.ts";
 import { openClient } from "../core/client.ts";
 import { type AppArguments, parseAppArguments } from "./app-arguments.ts";
+import { linkOf, takeLink } from "./app-link.ts";
 import { appLog } from "./app-log.ts";
 import { APP_SCHEME, serveApp } from "./app-scheme.ts";
 import { pushTo, serveIpc } from "./ipc-server.ts";
@@ -38,7 +40,8 @@ denyNavigation(app);
 // As root Chromium refuses to start with its sandbox; development machines and containers pass --no-sandbox.
 if (!app.commandLine.hasSwitch("no-sandbox")) app.enableSandbox();
 
-if (app.requestSingleInstanceLock()) {
+// A link that opens a second process reaches the first one by it.
+if (app.requestSingleInstanceLock({ link: options.link })) {
   void app.whenReady().then(run).catch(failToStart);
 } else {
   // Another process has this profile open and shows its window.
@@ -85,10 +88,20 @@ async function run(): Promise<void> {
   });
 
   window = openWindow(APP_FOLDER, join(APP_FOLDER, "renderer", "icon.png"), options.windowPosition);
-  app.on("second-instance", () => {
+  const openLink = (link: unknown) => {
     window?.show();
     window?.focus();
+    const refusal = takeLink(client, link);
+    if (refusal) pushTo(window, "notice", refusal);
+  };
+  window.webContents.once("did-finish-load", () => openLink(options.link));
+  app.on("second-instance", (_event, _argv, _folder, data) => openLink(linkOf(data)));
+  app.on("open-url", (event, link) => {
+    event.preventDefault();
+    openLink(link);
   });
+  // In development the executable is Electron itself, and not ours to register.
+  if (app.isPackaged) app.setAsDefaultProtocolClient(APP_LINK_SCHEME);
 
   let closing = false;
   app.on("window-all-closed", () => app.quit());

@@ -19,6 +19,7 @@ test("our options are read among Chromium's", () => {
     loginServer: "http://127.0.0.1:1",
     ringMs: 2000,
     windowPosition: { x: 970, y: -4 },
+    link: null,
   });
 });
 
@@ -29,6 +30,7 @@ test("without options the user's own profile is used", () => {
     loginServer: "",
     ringMs: null,
     windowPosition: null,
+    link: null,
   });
 });
 
