@@ -103,6 +103,8 @@ export class Handover {
     const forgetful = new Set([...this.#forgetful].filter((id) => after.has(id) && id !== self));
     this.#forgetful.clear();
     this.#walk((key) => {
+      // In a big network most of what is here is here for the sake of other words.
+      if (!before.maybeHolds(key, self)) return [];
       const isAffected = [...changed, ...forgetful].some(
         (id) => before.maybeHolds(key, id) || after.maybeHolds(key, id),
       );
