@@ -31,6 +31,7 @@ const ME = {
   status: "online",
   statusText: "",
   notices: [],
+  alerts: [],
 } as const satisfies SessionView;
 
 function buddy(index: number, handle: string, more: Partial<BuddyView> = {}): BuddyView {
