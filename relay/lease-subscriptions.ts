@@ -4,7 +4,6 @@
  */
 import type { SupernodeId, UserId } from "../protocol/identifiers.ts";
 import { WATCH_REPLICAS } from "../protocol/limits.ts";
-import { holdersOf } from "../protocol/placement.ts";
 import type { LeaseChange } from "./link-peer.ts";
 import type { Membership } from "./membership-source.ts";
 import type { Peers } from "./peers.ts";
@@ -79,7 +78,7 @@ export class LeaseSubscriptions {
   #plan(userId: UserId): void {
     const present = this.#users.get(userId);
     if (!present) return;
-    const holders = holdersOf(userId, this.#parts.membership.members().keys());
+    const holders = this.#parts.membership.holdersOf(userId);
     const rank = (holder: SupernodeId) => (this.#parts.peers.isGood(holder) ? 0 : 2) + (present.has(holder) ? 0 : 1);
     const chosen = [...holders].sort((a, b) => rank(a) - rank(b)).slice(0, WATCH_REPLICAS);
     for (const holder of present) {

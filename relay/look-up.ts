@@ -2,7 +2,6 @@
 import type { Logger } from "pino";
 import { type ErrorCode, KithError } from "../protocol/errors.ts";
 import type { SupernodeId, UserId } from "../protocol/identifiers.ts";
-import { holdersOf } from "../protocol/placement.ts";
 import type { UserPresence } from "../protocol/presence.ts";
 import type { Output } from "../protocol/rpc.ts";
 import type { TrustAnchor } from "../protocol/trust.ts";
@@ -79,7 +78,7 @@ export class LookUp {
   #holders(userId: UserId): SupernodeId[] {
     const { self, membership, peers } = this.#parts;
     const rank = (holder: SupernodeId) => (holder === self ? 0 : peers.isGood(holder) ? 1 : 2);
-    return holdersOf(userId, membership.members().keys()).sort((a, b) => rank(a) - rank(b));
+    return membership.holdersOf(userId).sort((a, b) => rank(a) - rank(b));
   }
 
   #query(

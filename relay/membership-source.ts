@@ -1,6 +1,6 @@
 /** Who the supernodes of the network are, as everything else in a supernode sees it. */
 import type { SupernodeCertificate } from "../protocol/certificate.ts";
-import type { SupernodeId } from "../protocol/identifiers.ts";
+import type { SupernodeId, UserId } from "../protocol/identifiers.ts";
 import type { Signed } from "../protocol/signed.ts";
 
 /** A supernode with a certificate that was checked against the network key. */
@@ -24,6 +24,8 @@ export interface Membership {
   readonly stage: Stage;
   /** All members, this supernode included, as placement sees them. */
   members(): ReadonlyMap<SupernodeId, Member>;
+  /** As placement.ts, of the members now, and fast enough to be asked for every request. */
+  holdersOf(userId: UserId, count?: number): SupernodeId[];
   /** A certified supernode has shown itself; it may not be a member yet. */
   meet(supernode: Member): void;
   /** The connection to a member has broken, which may mean more than that. */

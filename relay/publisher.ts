@@ -7,7 +7,6 @@ import { backoffMs } from "../protocol/backoff.ts";
 import { KithError } from "../protocol/errors.ts";
 import type { InboxId, SupernodeId } from "../protocol/identifiers.ts";
 import type { Lease } from "../protocol/lease.ts";
-import { holdersOf } from "../protocol/placement.ts";
 import type { Signed } from "../protocol/signed.ts";
 import type { Membership } from "./membership-source.ts";
 import type { Peers } from "./peers.ts";
@@ -104,7 +103,7 @@ export class Publisher {
   }
 
   #offer(publication: Publication): void {
-    const holders = holdersOf(publication.lease.value.userId, this.#parts.membership.members().keys());
+    const holders = this.#parts.membership.holdersOf(publication.lease.value.userId);
     const uninformed = holders.filter((holder) => !publication.informed.has(holder));
     if (uninformed.length === 0) {
       this.#complete(publication);
@@ -148,7 +147,7 @@ export class Publisher {
   }
 
   #completeIfAllInformed(publication: Publication): void {
-    const holders = holdersOf(publication.lease.value.userId, this.#parts.membership.members().keys());
+    const holders = this.#parts.membership.holdersOf(publication.lease.value.userId);
     if (holders.every((holder) => publication.informed.has(holder))) this.#complete(publication);
   }
 

@@ -4,7 +4,6 @@ import { KithError } from "../protocol/errors.ts";
 import type { SupernodeId, UserId } from "../protocol/identifiers.ts";
 import { type Lease, trustLease } from "../protocol/lease.ts";
 import { LEASE_REPLICAS } from "../protocol/limits.ts";
-import { holdersOf } from "../protocol/placement.ts";
 import type { Signed } from "../protocol/signed.ts";
 import { type TrustAnchor, trustUserCertificate } from "../protocol/trust.ts";
 import type { LeaseChange, LinkPeer } from "./link-peer.ts";
@@ -74,7 +73,7 @@ export class Shard {
 
   #requirePlace(userId: UserId): void {
     const { self, membership } = this.#parts;
-    if (!holdersOf(userId, membership.members().keys(), PLACEMENT_TOLERANCE).includes(self)) {
+    if (!membership.holdersOf(userId, PLACEMENT_TOLERANCE).includes(self)) {
       throw new KithError("not-a-holder");
     }
   }

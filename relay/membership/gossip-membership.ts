@@ -7,11 +7,12 @@ import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import { KithError } from "../../protocol/errors.ts";
 import { decodeGossipMessage, encodeGossipMessage } from "../../protocol/gossip-message.ts";
 import { decodeGossipPacket, encodeHello, isGossipPacket } from "../../protocol/gossip-packet.ts";
-import type { SupernodeId } from "../../protocol/identifiers.ts";
+import type { SupernodeId, UserId } from "../../protocol/identifiers.ts";
 import { nodeSignatures } from "../../protocol/node-crypto.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import { type TrustAnchor, trustSupernodeCertificate } from "../../protocol/trust.ts";
 import type { Member, Membership, MembershipChange, Stage } from "../membership-source.ts";
+import { PlacementTable } from "../records/placement-table.ts";
 import { SteadyClock } from "../steady-clock.ts";
 import type { DatagramPort } from "./datagram-port.ts";
 import type { Door, GossipEffect } from "./gossip-context.ts";
@@ -53,6 +54,8 @@ export class GossipMembership implements Membership {
   readonly #stageListeners = new Set<(stage: Stage) => void>();
   readonly #members = new Map<SupernodeId, Member>();
   readonly #clock: SteadyClock;
+  /** Of the members as they are; null until somebody asks again. */
+  #placement: PlacementTable | null = null;
   readonly #saving: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
@@ -93,6 +96,11 @@ export class GossipMembership implements Membership {
 
   members(): ReadonlyMap<SupernodeId, Member> {
     return this.#members;
+  }
+
+  holdersOf(userId: UserId, count?: number): SupernodeId[] {
+    this.#placement ??= new PlacementTable(this.#members.keys());
+    return this.#placement.holders(userId, count);
   }
 
   /** All supernodes with a good certificate that we know of, members or not, without this one. */
@@ -186,6 +194,7 @@ export class GossipMembership implements Membership {
       case "changed":
         if (effect.change.kind === "left") this.#members.delete(effect.change.supernodeId);
         else this.#members.set(effect.change.member.value.supernodeId, effect.change.member);
+        if (effect.change.kind !== "renewed") this.#placement = null;
         this.#tell(effect.change);
         break;
       case "stage":

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { SupernodeId } from "../../protocol/identifiers.ts";
+import type { SupernodeId, UserId } from "../../protocol/identifiers.ts";
 import { encodeLease } from "../../protocol/lease.ts";
 import { LEASE_REPLICAS, TIMES } from "../../protocol/limits.ts";
 import { nodeSignatures, signingKeyPair } from "../../protocol/node-crypto.ts";
@@ -37,6 +37,7 @@ describe("a shard of the directory", () => {
       members: () => members,
       meet: () => {},
       linkLost: () => {},
+      holdersOf: (userId: UserId, count?: number) => holdersOf(userId, MEMBERS, count),
       onChange: () => () => {},
       close: () => {},
     };
