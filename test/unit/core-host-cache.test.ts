@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { HostBook } from "../../main/core/host-book.ts";
 import { HostCache } from "../../main/core/host-cache.ts";
 import { toHex } from "../../protocol/bytes.ts";
 import {
@@ -98,4 +99,37 @@ test("a new list keeps what is measured, forgets who has left, and never grows b
   const known = new Set(order());
   const shared = other.candidates(NOW, null).filter(({ supernodeId }) => known.has(supernodeId));
   expect(shared.length).toBeLessThan(HOST_CACHE_SIZE);
+});
+
+test("whoever takes nobody is left alone for as long as it asked for, and up to as long again, and then tried as before", async () => {
+  await cache.adopt(supernodes(2));
+  await cache.succeeded(idOf(0), 1, NOW);
+  cache.refused(idOf(0), { waitSeconds: 10, elsewhere: [] }, NOW);
+  const at = (ms: number) => cache.candidates(NOW + ms, null).map(({ supernodeId }) => supernodeId);
+  await cache.adopt([supernode(0, NOW + 60_000), supernode(1, NOW + 60_000)]);
+  expect(at(9_999)).toEqual([idOf(1)]);
+  expect(at(20_000)).toEqual([idOf(0), idOf(1)]);
+});
+
+test("those who are refused together do not come back together, and wait longer when they are refused in a row", () => {
+  const waitAfter = (refusals: number): number => {
+    const book = new HostBook(Math.random);
+    book.adopt([supernode(0, NOW + 600_000)]);
+    for (let time = 0; time < refusals; time++) book.refused(idOf(0), { waitSeconds: 4, elsewhere: [] }, NOW);
+    return book.busyForMs(NOW, null);
+  };
+  const first = Array.from({ length: 200 }, () => waitAfter(1));
+  expect(Math.min(...first)).toBeGreaterThanOrEqual(4_000);
+  expect(Math.max(...first)).toBeLessThanOrEqual(8_000);
+  expect(Math.max(...first) - Math.min(...first)).toBeGreaterThan(2_000);
+  const second = Array.from({ length: 200 }, () => waitAfter(2));
+  expect(Math.min(...second)).toBeGreaterThanOrEqual(8_000);
+  expect(waitAfter(20)).toBeLessThanOrEqual(30_000);
+});
+
+test("there is nothing to wait for where somebody else can be tried", async () => {
+  await cache.adopt(supernodes(2));
+  cache.refused(idOf(0), { waitSeconds: 10, elsewhere: [] }, NOW);
+  expect(cache.busyForMs(NOW, null)).toBe(0);
+  expect(cache.busyForMs(NOW, idOf(1))).toBeGreaterThanOrEqual(10_000);
 });
