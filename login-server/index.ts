@@ -49,6 +49,7 @@ function startOptions(options: ServerOptions, log: Logger): LoginServerOptions {
     port: options.port,
     name: options.name,
     registration: options.registration,
+    desktopSupernodes: options["desktop-supernodes"],
     ...(options["public-url"] !== undefined && { publicUrl: options["public-url"] }),
     ...(options["download-url"] !== undefined && { downloadUrl: options["download-url"] }),
     ...(options["enrolment-token"] !== undefined && { enrolmentToken: options["enrolment-token"] }),
