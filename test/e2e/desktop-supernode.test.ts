@@ -39,7 +39,6 @@ beforeAll(async () => {
     password: data.settings.password,
     invitation: "",
   });
-  await expect.poll(async () => (await window.ask("snapshot", {})).session, PATIENCE).toMatchObject({ attached: true });
 });
 afterAll(() => lifetime.end());
 
@@ -68,6 +67,7 @@ async function utilityProcesses(): Promise<string[]> {
 }
 
 test("an app is no supernode until its user says so", async () => {
+  await expect.poll(async () => (await window.ask("snapshot", {})).session, PATIENCE).toMatchObject({ attached: true });
   expect(await view()).toEqual({ phase: "off" });
   expect(await membersCounted()).toEqual([2, 2]);
   expect(await utilityProcesses()).not.toContain("Kith supernode");
