@@ -113,7 +113,7 @@ export const en = {
   "supernode.title": "Supernode",
   "supernode.switch": "Let this computer help the network",
   "supernode.explain":
-    "It keeps other people connected, holds a part of the directory of who is online, and passes on sealed calls. It never gets your messages, keys or buddies. Your address is public then, and others in the network can see that you are a supernode. It stops on battery and on a metered line, as far as this system tells Kith about it.",
+    "It keeps other people connected, holds a part of the directory of who is online, and passes on sealed calls. It never gets your messages, keys or buddies. Everybody in the network can see its address, which is yours. It stops on battery, and on a metered line where the system tells Kith of one.",
   "supernode.off": "Off.",
   "supernode.starting": "Starting: other supernodes are trying to reach this computer…",
   "supernode.running": "Running: this computer is a supernode.",
@@ -136,9 +136,9 @@ export const en = {
   "supernode.relayedOf": "{used} of {cap}",
   "supernode.address": "Address",
   "supernode.addressIs": "{host}, port {port}",
-  "supernode.mbit": "Megabits a second",
-  "supernode.monthGb": "Gigabytes a month",
-  "supernode.port": "Port (0: any)",
+  "supernode.mbit": "Mbit a second",
+  "supernode.monthGb": "GB a month",
+  "supernode.port": "Port, 0: any",
   "supernode.capsExplain": "The most that relayed calls may use, both directions together.",
   "supernode.indicator":
     "Supernode · {attached, plural, =0 {nobody attached} one {# person attached} other {# people attached}}",

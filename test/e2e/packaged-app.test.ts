@@ -45,6 +45,7 @@ describe.runIf(process.platform === "linux")("the packaged app", () => {
         "/package.json",
         "/out/app/main.cjs",
         "/out/app/preload.cjs",
+        "/out/app/supernode.cjs",
         "/out/app/renderer/index.html",
       ]),
     );
