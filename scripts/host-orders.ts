@@ -33,7 +33,8 @@ export function serveOrders<T extends Orders<T>>(handlers: Handlers<T>): void {
         error: error instanceof Error ? (error.stack ?? error.message) : String(error),
       }),
     );
-    if (process.connected) process.send?.(answer);
+    // Nobody may wait for it any more.
+    process.send?.(answer, undefined, undefined, () => undefined);
   });
   process.on("disconnect", () => process.exit());
 }

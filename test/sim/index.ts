@@ -1,6 +1,6 @@
 /** `npm run sim -- [--nodes N] [--minutes N] …`: a long simulation, and a table that carries it to other sizes. */
 import { parseArgs } from "node:util";
-import { project, quietBytesPerSecond } from "./sim-report.ts";
+import { gossipCost, project } from "./sim-report.ts";
 import { DEFAULT_RUN, type SimRun, simulate } from "./sim-run.ts";
 
 const HELP = `Simulates a network of supernodes under a virtual clock, with the real membership and record code.
@@ -18,7 +18,9 @@ Signatures are cheap stand-ins; packets are counted by their real size.
   --json               the figures as one JSON object on the last line`;
 
 const USERS = 20_000_000;
-const SIZES = [1_000, 2_000, 5_000, 10_000, 20_000];
+/** Of a second run, in which nobody comes or goes. */
+const QUIET_MINUTES = 2;
+const SIZES = [1_000, 2_000, 5_000, 10_000, 20_000, 50_000];
 
 const { values } = parseArgs({
   options: {
@@ -64,9 +66,16 @@ else {
     );
   });
   console.table(Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, { value }])));
-  const quiet = quietBytesPerSecond(figures.gossipBytesPerSecond, figures.supernodes, run.medianSessionMs);
-  const hours = run.medianSessionMs / 3_600_000;
-  console.log(`\nCarried to ${USERS / 1e6} million users; sent by each supernode, sessions of ${hours} h:`);
-  console.table(SIZES.map((supernodes) => project(supernodes, USERS, run.medianSessionMs, quiet)));
+  // What a massacre costs is no measure of every day.
+  if (run.kill === 0 && run.partition === 0) {
+    const quiet = simulate({ ...run, minutes: QUIET_MINUTES, medianSessionMs: Number.POSITIVE_INFINITY });
+    const cost = gossipCost(quiet, figures);
+    console.log(
+      `\nGossip: ${cost.quietBytesPerSecond} bytes/s, and ${cost.bytesPerChange} bytes for each that comes or goes.`,
+    );
+    const hours = run.medianSessionMs / 3_600_000;
+    console.log(`Carried to ${USERS / 1e6} million users; sent by each supernode, sessions of ${hours} h:`);
+    console.table(SIZES.map((supernodes) => project(supernodes, USERS, run.medianSessionMs, cost)));
+  }
   if (values.json) console.log(JSON.stringify(figures));
 }

@@ -45,6 +45,8 @@ export interface SimFigures {
   readonly replicationBytesPerSecond: number;
   readonly registrationBytesPerSecond: number;
   readonly probesPerSecond: number;
+  /** Supernodes that came or went. */
+  readonly changes: number;
   /** Replicas made anew, by all supernodes together. */
   readonly repairs: number;
   readonly deaths: number;
@@ -65,7 +67,7 @@ export interface SimFigures {
 export function figuresOf(
   directory: SimDirectory,
   before: Totals,
-  deaths: number,
+  changes: { readonly came: number; readonly went: number },
   lookUps: readonly LookUpOutcome[],
   kill: KillOutcome | null,
 ): SimFigures {
@@ -85,7 +87,8 @@ export function figuresOf(
     registrationBytesPerSecond: rate(({ registrationBytes }) => registrationBytes),
     probesPerSecond: rate(({ probes }) => probes),
     repairs: after.adopted - before.adopted,
-    deaths,
+    deaths: changes.went,
+    changes: changes.came + changes.went,
     falseDeaths: directory.falseDeaths,
     detectSecondsMedian: secondsAt(detections, 0.5),
     detectSecondsP99: secondsAt(detections, 0.99),
@@ -106,10 +109,30 @@ const REPAIR_BYTES = 400;
 const STORE_BYTES = 700;
 /** People who are attached, of those whom the directory knows. */
 const ATTACHED_SHARE = 0.3;
-/** News of one member that comes or goes: its announcement and voucher, or three suspicions. */
-const NEWS_BYTES = 300;
-const BYTES_PER_RECORD = 265;
-const BYTES_PER_MEMBER = 1_500;
+/** As `npm run bench -- directory` measures it. */
+const BYTES_PER_RECORD = 260;
+/** Announcement, voucher, certificate and packet keys, decoded. */
+const BYTES_PER_MEMBER = 2_000;
+
+/** What gossip costs each supernode, as measured. */
+export interface GossipCost {
+  readonly supernodes: number;
+  /** While nobody comes or goes. */
+  readonly quietBytesPerSecond: number;
+  /** For each that comes or goes. */
+  readonly bytesPerChange: number;
+}
+
+/** Of two runs of the same size, one of them with no change at all. */
+export function gossipCost(quiet: SimFigures, busy: SimFigures): GossipCost {
+  const changesPerSecond = busy.changes / (busy.minutes * 60);
+  const extra = Math.max(0, busy.gossipBytesPerSecond - quiet.gossipBytesPerSecond);
+  return {
+    supernodes: busy.supernodes,
+    quietBytesPerSecond: quiet.gossipBytesPerSecond,
+    bytesPerChange: Math.round(busy.changes === 0 ? 0 : extra / changesPerSecond),
+  };
+}
 
 export interface Projection {
   readonly supernodes: number;
@@ -126,15 +149,6 @@ export interface Projection {
   readonly detectSeconds: number;
 }
 
-/** What a supernode would send if nobody came or went, out of what it was measured to send while they did. */
-export function quietBytesPerSecond(measured: number, supernodes: number, medianSessionMs: number): number {
-  return Math.max(0, measured - newsBytesPerSecond(supernodes, medianSessionMs));
-}
-
-function newsBytesPerSecond(supernodes: number, medianSessionMs: number): number {
-  return changesPerSecond(supernodes, medianSessionMs) * retransmissions(supernodes) * NEWS_BYTES;
-}
-
 /** Members that come or go. */
 function changesPerSecond(supernodes: number, medianSessionMs: number): number {
   return (2 * supernodes * Math.LN2) / (medianSessionMs / 1_000);
@@ -143,17 +157,17 @@ function changesPerSecond(supernodes: number, medianSessionMs: number): number {
 /**
  * Carries a measurement to another size. What grows: news per second with the number of members, how
  * often each piece is sent with its logarithm, records per supernode with the users for each.
- * @param quiet bytes a second that a supernode sends while nothing changes
  */
-export function project(supernodes: number, users: number, medianSessionMs: number, quiet: number): Projection {
+export function project(supernodes: number, users: number, medianSessionMs: number, cost: GossipCost): Projection {
   const changes = changesPerSecond(supernodes, medianSessionMs);
+  const newsBytes = (cost.bytesPerChange * retransmissions(supernodes)) / retransmissions(cost.supernodes);
   const recordsPerSupernode = (users * LEASE_REPLICAS) / supernodes;
   const attachedRecords = recordsPerSupernode * ATTACHED_SHARE;
   return {
     supernodes,
     users,
     changesPerSecond: round(changes),
-    gossipBytesPerSecond: Math.round(quiet + newsBytesPerSecond(supernodes, medianSessionMs)),
+    gossipBytesPerSecond: Math.round(cost.quietBytesPerSecond + changes * newsBytes),
     // Each change moves one supernode's records, and all supernodes share in sending them.
     repairBytesPerSecond: Math.round((changes * recordsPerSupernode * REPAIR_BYTES) / supernodes),
     registrationBytesPerSecond: Math.round((attachedRecords * STORE_BYTES) / (TIMES.leaseRefreshMs / 1_000)),

@@ -68,8 +68,9 @@ export function simulate(
     time.run(MINUTE_MS);
     onMinute(minute, directory);
   }
-  const deaths = directory.gossip.nodes.length - directory.gossip.up.length;
-  return figuresOf(directory, before, deaths, lookUps, outcome);
+  const { nodes, up } = directory.gossip;
+  const changes = { came: nodes.length - run.supernodes, went: nodes.length - up.length };
+  return figuresOf(directory, before, changes, lookUps, outcome);
 }
 
 /** @param whole is told when all replicas that can be are where they belong */
