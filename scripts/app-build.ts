@@ -59,6 +59,9 @@ const TARGETS: readonly Target[] = [
       esbuild("relay/embedded.ts", "out/app/supernode.cjs", {
         ...node,
         format: "cjs",
+        // Everybody downloads it, and few run it.
+        minify: true,
+        keepNames: true,
         define: { "import.meta.url": "importMetaUrl" },
         banner: { js: 'const importMetaUrl = require("node:url").pathToFileURL(__filename).href;' },
       }),
