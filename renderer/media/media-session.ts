@@ -143,7 +143,10 @@ export function openMediaSession(parts: MediaParts, options: MediaSessionOptions
   }
 
   async function open(): Promise<void> {
-    const stream = await parts.openMicrophone();
+    const opening = parts.openMicrophone();
+    // An offer needs no microphone, and is the sooner there without.
+    if (options.initiator) connect(null);
+    const stream = await opening;
     if (closed) {
       stopStream(stream);
       return;
@@ -154,6 +157,11 @@ export function openMediaSession(parts: MediaParts, options: MediaSessionOptions
         if (!closed) options.trouble(new KithError("microphone-missing"));
       });
     }
+    if (peer === null) connect(stream);
+    else await peer.speak(stream);
+  }
+
+  function connect(stream: MediaStream | null): void {
     peer = parts.openPeer(
       { initiator: options.initiator, iceServers, relayOnly: options.relayOnly, microphone: stream },
       {

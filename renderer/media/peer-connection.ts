@@ -8,13 +8,15 @@ import type { MediaSignal } from "../../protocol/call-signal.ts";
 import { type PathSample, pathSample } from "./call-path.ts";
 import type { LinkSample } from "./link-watch.ts";
 import { withOpusSettings } from "./opus-sdp.ts";
+import { lastFirst, nextFirst, withMissing } from "./relay-order.ts";
 
 export interface PeerOptions {
   readonly initiator: boolean;
   readonly iceServers: RTCIceServer[];
   /** Nothing but relayed candidates is gathered: the peer is told no address of this computer. */
   readonly relayOnly: boolean;
-  readonly microphone: MediaStream;
+  /** Null: it comes later, with `speak`. Only the initiator can begin without. */
+  readonly microphone: MediaStream | null;
 }
 
 export interface PeerEvents {
@@ -38,6 +40,8 @@ export interface PeerConnection {
   setIceServers(iceServers: RTCIceServer[]): void;
   /** Restarts ICE, or asks the initiator to. */
   restart(): void;
+  /** Whoever began without a microphone has one now. */
+  speak(microphone: MediaStream): Promise<void>;
   /** Nothing at all is sent while off: measured, a disabled track would still send 289 B/s. */
   setSending(sending: boolean): Promise<void>;
   /** Tells the peer one word over the data channel; false while there is none. */
@@ -68,8 +72,10 @@ class LastingPeer extends SimplePeer {
       initiator,
       // One transport for sound and data from the start: half the ports, half the allocations.
       config: { iceServers, iceTransportPolicy: relayOnly ? "relay" : "all", bundlePolicy: "max-bundle" },
-      stream: microphone,
+      ...(microphone !== null && { stream: microphone }),
     });
+    // Room for a voice in the first offer. It belongs to a stream, or the peer would hear of none.
+    if (microphone === null) this.addTransceiver("audio", { direction: "sendrecv", streams: [new MediaStream()] });
     const iceStateChanged = this._onIceStateChange.bind(this);
     this._onIceStateChange = () => {
       if (!this.destroyed && this._pc.iceConnectionState !== "failed") iceStateChanged();
@@ -159,7 +165,7 @@ export const openPeerConnection: OpenPeer = (options, events) => {
     setIceServers(fresh) {
       if (gone) return;
       // Rotated back at the restart, so that it begins with the best of them.
-      iceServers = lastFirst(fresh);
+      iceServers = lastFirst(withMissing(fresh, iceServers));
       peer._pc.setConfiguration({ ...peer._pc.getConfiguration(), iceServers });
     },
 
@@ -178,6 +184,11 @@ export const openPeerConnection: OpenPeer = (options, events) => {
       preferNextRelay();
       peer._pc.restartIce();
       peer.negotiate();
+    },
+
+    async speak(microphone) {
+      const [track = null] = microphone.getAudioTracks();
+      if (!gone) for (const sender of peer._pc.getSenders()) await sender.replaceTrack(track);
     },
 
     async setSending(sending) {
@@ -215,23 +226,6 @@ const NOTHING_HEARD: PeerSample = {
   relay: null,
   peerCandidate: null,
 };
-
-/** A supernode is two entries: its STUN without a credential, and its TURN with one. */
-function nextFirst(iceServers: readonly RTCIceServer[]): RTCIceServer[] {
-  const [first] = iceServers;
-  const second = iceServers.findIndex((server, index) => index > 0 && isStun(server) === isStun(first));
-  return second === -1 ? [...iceServers] : [...iceServers.slice(second), ...iceServers.slice(0, second)];
-}
-
-function lastFirst(iceServers: readonly RTCIceServer[]): RTCIceServer[] {
-  const [first] = iceServers;
-  const last = iceServers.findLastIndex((server, index) => index > 0 && isStun(server) === isStun(first));
-  return last === -1 ? [...iceServers] : [...iceServers.slice(last), ...iceServers.slice(0, last)];
-}
-
-function isStun(server: RTCIceServer | undefined): boolean {
-  return server?.credential === undefined;
-}
 
 async function readSample(connection: RTCPeerConnection): Promise<PeerSample> {
   const report = await connection.getStats();

@@ -16,6 +16,7 @@ import { startLabNetwork } from "../lab/lab-network.ts";
 
 const lifetime = new Lifetime();
 const reason = await whyNoLab(process.env);
+if (reason !== null) process.stdout.write(`The lab is skipped: ${reason}.\n`);
 let stage: LabStage;
 
 beforeAll(async () => {

@@ -51,6 +51,7 @@ function window() {
         setIceServers: vi.fn(),
         signal: vi.fn(),
         restart: vi.fn(),
+        speak: vi.fn(async () => {}),
         setSending: vi.fn(async () => {}),
         say: vi.fn(() => true),
         sample: async () => ({

@@ -27,6 +27,7 @@ function session({ initiator = true } = {}) {
   const peer = {
     signal: vi.fn<(signal: MediaSignal) => void>(),
     restart: vi.fn<() => void>(),
+    speak: vi.fn(async (_microphone: MediaStream) => {}),
     setIceServers: vi.fn<(iceServers: RTCIceServer[]) => void>(),
     setSending: vi.fn(async (_sending: boolean) => {}),
     say: vi.fn<(word: string) => boolean>(() => true),
@@ -72,6 +73,7 @@ function session({ initiator = true } = {}) {
     media,
     peer,
     track,
+    stream,
     opened,
     reports,
     paths,
@@ -111,6 +113,14 @@ describe("opening", () => {
     expect(call.peer.signal).toHaveBeenCalledTimes(3);
   });
 
+  test("makes the offer before the microphone is there, which speaks when it is", async () => {
+    const call = session();
+    expect(call.opened[0]?.options.microphone).toBeNull();
+    await call.grant();
+    expect(call.peer.speak).toHaveBeenCalledExactlyOnceWith(call.stream);
+    expect(call.opened).toHaveLength(1);
+  });
+
   test("keeps a bounded number of early signals", async () => {
     const call = session({ initiator: false });
     for (let count = 0; count < 100; count++) call.media.signal(Array.from({ length: 64 }, () => CANDIDATE));
@@ -124,7 +134,7 @@ describe("opening", () => {
     await call.clock.advance(0);
     expect(call.reports).toEqual(["failed"]);
     expect(call.troubles).toEqual(["microphone-refused"]);
-    expect(call.opened).toEqual([]);
+    expect(call.peer.close).toHaveBeenCalledOnce();
   });
 
   test("that is called off before the microphone is there closes it at once", async () => {
@@ -132,7 +142,8 @@ describe("opening", () => {
     call.media.close();
     await call.grant();
     expect(call.track.stop).toHaveBeenCalledOnce();
-    expect(call.opened).toEqual([]);
+    expect(call.peer.close).toHaveBeenCalledOnce();
+    expect(call.peer.speak).not.toHaveBeenCalled();
     expect(call.reports).toEqual([]);
   });
 
@@ -261,7 +272,7 @@ describe("the way of the call", () => {
   });
 
   test("uses relays that come while the microphone is still being asked for", async () => {
-    const call = session();
+    const call = session({ initiator: false });
     const fresh = [{ urls: ["turn:192.0.2.9:443"], username: "u", credential: "c" }];
     call.media.setIceServers(fresh);
     await call.grant();
