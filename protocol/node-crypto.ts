@@ -11,8 +11,8 @@ import type { SignatureScheme } from "./signed.ts";
 const SPKI_PREFIX = Buffer.from("302a300506032b6570032100", "hex");
 const PKCS8_PREFIX = Buffer.from("302e020100300506032b657004220420", "hex");
 
-/** Importing a key costs about as much as checking a signature, so the latest are kept. */
-const KEY_CACHE_SIZE = 10_000;
+/** Importing a key costs about as much as checking a signature, so the latest are kept: 2 kB each. */
+const KEY_CACHE_SIZE = 2_000;
 const publicKeys = new Map<string, KeyObject>();
 
 function importPublicKey(raw: Uint8Array): KeyObject {

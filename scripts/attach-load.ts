@@ -47,7 +47,7 @@ export async function runAttachLoad(): Promise<void> {
     else if (order.kind === "know-all") load?.knowAll();
     else process.send?.(load?.tally());
   });
-  process.once("disconnect", () => process.exit(0));
+  for (const end of ["disconnect", "SIGTERM"] as const) process.once(end, () => process.exit(0));
 }
 
 class Load {
