@@ -58,6 +58,7 @@ export class GossipMembership implements Membership {
   #placement: PlacementTable | null = null;
   readonly #saving: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
+  #unreachableBy: "udp" | "tcp" | null = null;
   #isClosed = false;
 
   constructor(parts: GossipMembershipParts) {
@@ -249,8 +250,15 @@ export class GossipMembership implements Membership {
 
   #entered(stage: Stage): void {
     const { log } = this.#parts;
+    const before = this.#unreachableBy;
+    this.#unreachableBy = stage.kind === "unreachable" ? stage.by : null;
     if (stage.kind === "unreachable") {
-      log.warn({ by: stage.by }, "no member can reach this supernode from outside: is the port open in the firewall?");
+      // Others try every few seconds: once is enough to be told.
+      if (stage.by !== before)
+        log.warn(
+          { by: stage.by },
+          "no member can reach this supernode from outside: is the port open in the firewall?",
+        );
     } else log.info({ stage: stage.kind }, "the membership has entered a stage");
     for (const listener of this.#stageListeners) listener(stage);
   }
