@@ -8,6 +8,7 @@ import { type Profile, profileEndsAt, profileKeys } from "../../protocol/profile
 import { compareRanks, matchScore, type ProfileWords, profileWords, type Rank } from "../../protocol/profile-match.ts";
 import type { SearchQuery } from "../../protocol/search-term.ts";
 import type { Signed } from "../../protocol/signed.ts";
+import { BoundedHeap } from "./bounded-heap.ts";
 
 /** One user's profile as it is kept. */
 export interface KeptProfile {
@@ -19,17 +20,25 @@ export interface KeptProfile {
   readonly endsAt: number;
   /** Null: withdrawn. */
   readonly words: ProfileWords | null;
-  readonly keys: readonly SearchKey[];
+  readonly buckets: readonly Bucket[];
+}
+
+/** Who is under one key. Most keys have one user alone, who then stands here alone. */
+interface Bucket {
+  readonly key: SearchKey;
+  kept: KeptProfile | BoundedHeap<KeptProfile> | null;
+  /** It had to give up some. */
+  isCut: boolean;
 }
 
 export interface StoreLimits {
-  /** Profiles in all: one and a half kilobytes of memory each. */
+  /** Profiles in all: two and a half kilobytes of memory each. */
   readonly maxProfiles: number;
-  /** Profiles under one word beginning: looking through these takes a few milliseconds. */
+  /** Profiles under one word beginning: looking through these takes under ten milliseconds. */
   readonly maxPerKey: number;
 }
 
-export const PROFILE_STORE_LIMITS: StoreLimits = { maxProfiles: 150_000, maxPerKey: 20_000 };
+export const PROFILE_STORE_LIMITS: StoreLimits = { maxProfiles: 100_000, maxPerKey: 10_000 };
 
 /** `known`: this very version is there. `stale`: a newer one is. `full`: there is no room for another user. */
 export type PutProfileResult = "stored" | "known" | "stale" | "full";
@@ -45,9 +54,7 @@ export interface FoundPage {
 export class ProfileStore {
   readonly #limits: StoreLimits;
   readonly #byUser = new Map<UserId, KeptProfile>();
-  readonly #byKey = new Map<SearchKey, Set<KeptProfile>>();
-  /** Keys that had to give up some. */
-  readonly #cutKeys = new Set<SearchKey>();
+  readonly #byKey = new Map<SearchKey, Bucket>();
 
   constructor(limits: StoreLimits = PROFILE_STORE_LIMITS) {
     this.#limits = limits;
@@ -73,10 +80,10 @@ export class ProfileStore {
       sequence: value.sequence,
       endsAt: profileEndsAt(value),
       words: value.texts && profileWords(value.handle, value.texts),
-      keys: profileKeys(value),
+      buckets: profileKeys(value).map((key) => this.#bucket(key)),
     };
     this.#byUser.set(kept.userId, kept);
-    for (const key of kept.keys) this.#index(key, kept);
+    for (const bucket of kept.buckets) this.#index(bucket, kept);
     return "stored";
   }
 
@@ -86,8 +93,9 @@ export class ProfileStore {
   }
 
   /** The users under a key, withdrawn ones too: for handing them over. */
-  under(key: SearchKey): Iterable<KeptProfile> {
-    return this.#byKey.get(key) ?? [];
+  under(key: SearchKey): readonly KeptProfile[] {
+    const bucket = this.#byKey.get(key);
+    return bucket ? listOf(bucket) : [];
   }
 
   keys(): IterableIterator<SearchKey> {
@@ -114,7 +122,7 @@ export class ProfileStore {
       if (place >= count || best.length > count) more = true;
       if (best.length > count) best.pop();
     }
-    return { found: best.map(({ kept }) => kept), more, isCut: this.#cutKeys.has(key) };
+    return { found: best.map(({ kept }) => kept), more, isCut: this.#byKey.get(key)?.isCut ?? false };
   }
 
   /** Forgets what has lapsed. Returns how many users that were. */
@@ -125,37 +133,49 @@ export class ProfileStore {
       this.#remove(kept);
       this.#byUser.delete(kept.userId);
     }
-    for (const key of this.#cutKeys) {
+    for (const bucket of this.#byKey.values()) {
       // What was given up may lapse elsewhere too, and whoever is online publishes anew.
-      if ((this.#byKey.get(key)?.size ?? 0) < this.#limits.maxPerKey / 2) this.#cutKeys.delete(key);
+      if (bucket.isCut && listOf(bucket).length < this.#limits.maxPerKey / 2) bucket.isCut = false;
     }
     return before - this.#byUser.size;
   }
 
-  #index(key: SearchKey, kept: KeptProfile): void {
-    const bucket = this.#byKey.get(key) ?? new Set();
-    this.#byKey.set(key, bucket.add(kept));
-    if (bucket.size <= this.#limits.maxPerKey) return;
-    this.#cutKeys.add(key);
-    bucket.delete(leastWanted(bucket));
+  #bucket(key: SearchKey): Bucket {
+    const present = this.#byKey.get(key);
+    if (present) return present;
+    const bucket: Bucket = { key, kept: null, isCut: false };
+    this.#byKey.set(key, bucket);
+    return bucket;
+  }
+
+  #index(bucket: Bucket, kept: KeptProfile): void {
+    if (bucket.kept === null) {
+      bucket.kept = kept;
+      return;
+    }
+    if (!(bucket.kept instanceof BoundedHeap)) {
+      const heap = new BoundedHeap<KeptProfile>(this.#limits.maxPerKey, isLessWanted);
+      heap.add(bucket.kept);
+      bucket.kept = heap;
+    }
+    if (!bucket.kept.add(kept)) bucket.isCut = true;
   }
 
   #remove(kept: KeptProfile): void {
-    for (const key of kept.keys) {
-      const bucket = this.#byKey.get(key);
-      bucket?.delete(kept);
-      if (bucket?.size === 0) this.#byKey.delete(key);
+    for (const bucket of kept.buckets) {
+      if (bucket.kept instanceof BoundedHeap) bucket.kept.delete(kept);
+      else if (bucket.kept === kept) bucket.kept = null;
+      if (listOf(bucket).length === 0) this.#byKey.delete(bucket.key);
     }
   }
 }
 
+function listOf({ kept }: Bucket): readonly KeptProfile[] {
+  if (kept === null) return [];
+  return kept instanceof BoundedHeap ? kept.items : [kept];
+}
+
 /** Whoever has been away longest; of those, by an order that all holders share, so that they keep the same people. */
-function leastWanted(bucket: ReadonlySet<KeptProfile>): KeptProfile {
-  let least: KeptProfile | null = null;
-  for (const kept of bucket) {
-    if (!least || kept.endsAt < least.endsAt || (kept.endsAt === least.endsAt && kept.userId > least.userId)) {
-      least = kept;
-    }
-  }
-  return least as KeptProfile;
+function isLessWanted(a: KeptProfile, b: KeptProfile): boolean {
+  return a.endsAt < b.endsAt || (a.endsAt === b.endsAt && a.userId > b.userId);
 }
