@@ -78,6 +78,8 @@ export class TestNetwork {
   async add(options: Partial<SupernodeOptions> = {}): Promise<TestSupernode> {
     const complete = this.options(options);
     const supernode = await startSupernode(complete);
+    // A busy machine may take more than one try; who is told another address is not meant to be reached at once.
+    if (!options.host) await until(() => supernode.stage().kind === "member");
     const certificate = await this.certificateOf(supernode.supernodeId);
     const added = { ...supernode, certificate, dataFolder: complete.dataFolder };
     this.supernodes.push(added);
