@@ -13,6 +13,7 @@ type RouteParts = LoginServices & {
 export function loginRoutes(parts: RouteParts): Route[] {
   const {
     accounts,
+    admission,
     authority,
     keyLog,
     passwords,
@@ -36,6 +37,7 @@ export function loginRoutes(parts: RouteParts): Route[] {
     })),
     route(LOGIN_HTTP.registerStart, ({ handle, request, invitation }, { subscriber }) => {
       limits.registration.take(`start ${subscriber}`);
+      admission.begin();
       return registration.start(handle, request, invitation);
     }),
     route(LOGIN_HTTP.registerFinish, async (request, { subscriber }) => {
@@ -46,6 +48,7 @@ export function loginRoutes(parts: RouteParts): Route[] {
     }),
     route(LOGIN_HTTP.loginStart, ({ handle, request }, { subscriber }) => {
       limits.login.take(subscriber);
+      admission.begin();
       return login.start(handle, request, subscriber);
     }),
     route(LOGIN_HTTP.loginFinish, async ({ attempt, request, deviceId, deviceName }) => {

@@ -24,6 +24,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   "rate-limited": 429,
   internal: 500,
   "login-server-busy": 503,
+  "login-server-crowded": 503,
 };
 const BAD_REQUEST = 400;
 

@@ -4,6 +4,7 @@ import type { RegistrationMode } from "../protocol/login-api.ts";
 import { AccountMethods } from "./account-methods.ts";
 import { Accounts, type Departure } from "./accounts.ts";
 import { Administration } from "./administration.ts";
+import { Admission } from "./admission.ts";
 import { AuditLog } from "./audit-log.ts";
 import { BuddyLists } from "./buddy-lists.ts";
 import { CertificateAuthority } from "./certificate-authority.ts";
@@ -49,6 +50,7 @@ export function loginServices(options: ServiceOptions) {
   const { keys, storage } = data;
   const { db } = storage;
   const { opaqueSetup } = keys;
+  const admission = new Admission({ elapsed: () => performance.now(), random: Math.random });
   const isShared = storage.engine === "postgres";
   const sharedRates = new SharedRates(others, opaqueSetup);
   const limits = rateLimits({ ...DEFAULT_RATES, ...rates }, now, isShared ? sharedRates.sharing : undefined);
@@ -144,6 +146,7 @@ export function loginServices(options: ServiceOptions) {
     registration,
     administration,
     limits,
+    admission,
     login,
     passwords,
     accountMethods: new AccountMethods({ accounts, administration, devices, sessions, passwords, db }),
@@ -163,6 +166,7 @@ export function loginServices(options: ServiceOptions) {
     catchUp: () => catchUp?.everything(),
     async close(): Promise<void> {
       register.close();
+      admission.close();
       sharedRates.close();
       shared?.close();
       await catchUp?.close();

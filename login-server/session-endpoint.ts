@@ -33,6 +33,7 @@ export function sessionEndpoint(
     try {
       const { address, headers } = socket.handshake;
       parts.limits.session.take(subscriberAt(parts.proxies, address, headers["x-forwarded-for"]));
+      parts.admission.begin();
       next();
     } catch (thrown) {
       const error = KithError.from(thrown);

@@ -9,6 +9,7 @@ import { loginSessionStatement } from "../protocol/login-proof.ts";
 import { nodeSignatures } from "../protocol/node-crypto.ts";
 import { serve } from "../protocol/rpc.ts";
 import type { AccountMethods } from "./account-methods.ts";
+import type { Admission } from "./admission.ts";
 import type { BuddyLists } from "./buddy-lists.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import type { DesktopSupernodes } from "./desktop-supernodes.ts";
@@ -25,6 +26,7 @@ export interface SessionSocketParts {
   readonly keyLog: KeyLog;
   readonly sessions: Sessions;
   readonly limits: RateLimits;
+  readonly admission: Admission;
   readonly accountMethods: AccountMethods;
   readonly desktop: DesktopSupernodes;
   readonly log: Logger;

@@ -133,6 +133,10 @@ export const ERRORS = entries({
     retry: true,
   },
   "not-attached": { sentence: "There is no connection to the network yet. Kith keeps trying.", retry: true },
+  "login-server-crowded": {
+    sentence: "Very many people sign in just now. Try again in {seconds} seconds.",
+    retry: true,
+  },
   "login-server-busy": { sentence: "The login server cannot store anything just now. Try again later.", retry: true },
   "administrator-only": { sentence: "Only those who run this network can do that.", retry: false },
   "administration-unreachable": {

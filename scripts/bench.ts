@@ -5,9 +5,12 @@ import { Failure } from "./failure.ts";
 const BENCHMARKS: Readonly<Record<string, () => Promise<(args: readonly string[]) => Promise<void>>>> = {
   attach: async () => (await import("./bench-attach.ts")).benchAttach,
   directory: async () => (await import("./bench-directory.ts")).benchDirectory,
+  login: async () => (await import("./bench-login.ts")).benchLogin,
   relay: async () => (await import("./bench-relay.ts")).benchRelay,
   // The clients of `attach`: processes of their own.
   "attach-load": async () => (await import("./attach-load.ts")).runAttachLoad,
+  // The server of `login`, a process of its own.
+  "login-subject": async () => (await import("./login-subject.ts")).runLoginSubject,
   // Parts of `relay` that run as processes of their own. The first is of use alone: it loads any TURN server.
   "turn-load": async () => (await import("./turn-load.ts")).runTurnLoad,
   "turn-subject": async () => (await import("./turn-subject.ts")).runTurnSubject,
@@ -20,5 +23,5 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<(args: readonly string[]
 const [name = "", ...args] = process.argv.slice(2);
 const load = BENCHMARKS[name];
 if (load === undefined)
-  throw new Failure(`Usage: npm run bench -- NAME [--json]   with one of: attach, directory, relay, turn-load`);
+  throw new Failure(`Usage: npm run bench -- NAME [--json]   with one of: attach, directory, login, relay, turn-load`);
 await (await load())(args);

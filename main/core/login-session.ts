@@ -1,11 +1,12 @@
 /** The session with the login server: buddy list and its pushes, certificate renewal, news of the supernode list. */
 import type { Socket } from "socket.io-client";
+import { z } from "zod";
 import { backoffMs } from "../../protocol/backoff.ts";
 import { equalBytes } from "../../protocol/bytes.ts";
 import { KithError } from "../../protocol/errors.ts";
 import type { DeviceId } from "../../protocol/identifiers.ts";
 import { TIMES } from "../../protocol/limits.ts";
-import { type BuddyDelta, LOGIN_METHODS, LOGIN_PUSHES } from "../../protocol/login-api.ts";
+import { type BuddyDelta, HttpError, LOGIN_METHODS, LOGIN_PUSHES } from "../../protocol/login-api.ts";
 import { loginSessionStatement } from "../../protocol/login-proof.ts";
 import { loginSocketOptions } from "../../protocol/login-socket.ts";
 import { type Caller, caller } from "../../protocol/rpc.ts";
@@ -14,6 +15,10 @@ import { openChallengedSocket } from "./challenged-socket.ts";
 import type { Surroundings } from "./client-options.ts";
 import { LoginHttp, type Network } from "./login-http.ts";
 import { uniform } from "./randomness.ts";
+
+/** What socket.io makes of a connection that the server turned away. */
+const Refused = z.object({ data: HttpError.shape.error });
+const MAX_SECONDS_ASKED = 120;
 
 export interface LoginIdentity {
   readonly loginServer: string;
@@ -150,6 +155,8 @@ export class LoginSession {
       };
       return await openChallengedSocket(loginServer, loginSocketOptions(agent), LOGIN_PUSHES.challenge, patience);
     } catch (error) {
+      const refusal = refusalOf(error);
+      if (refusal) throw refusal;
       throw error instanceof KithError && error.code !== "timeout" ? error : this.#unreachable(error);
     }
   }
@@ -181,11 +188,24 @@ export class LoginSession {
   #retryLater(): void {
     if (this.#stopped) return;
     const { clock, random, background } = this.#surroundings;
-    const waitMs = backoffMs(this.#attempt++, uniform(random));
+    // Who was told when to come again comes then and a little later: not all at the same moment.
+    const waitMs = secondsAskedFor(this.#trouble) * 1_000 + backoffMs(this.#attempt++, uniform(random));
     this.#cancelTimer = clock.after(waitMs, () => background.run("login session", this.#connect()));
   }
 
   #unreachable(cause?: unknown): KithError {
     return new KithError("login-server-unreachable", { address: this.#identity.loginServer }, { cause });
   }
+}
+
+/** What the server said when it turned the connection away. */
+function refusalOf(error: unknown): KithError | null {
+  const refused = Refused.safeParse(error);
+  return refused.success ? KithError.fromWire(refused.data.data) : null;
+}
+
+/** A server that is not right in its mind keeps nobody away for long. */
+function secondsAskedFor(trouble: KithError | null): number {
+  const seconds = trouble?.details.seconds;
+  return typeof seconds === "number" ? Math.min(Math.max(seconds, 0), MAX_SECONDS_ASKED) : 0;
 }
