@@ -54,7 +54,9 @@ export class BuddyLists {
       .limit(MAX_DELTA_ENTRIES)
       .execute();
     const departed = await this.#departed(owner, after);
-    const entries = [...lines, ...departed].sort((a, b) => a.revision - b.revision).slice(0, MAX_DELTA_ENTRIES);
+    const entries = [...lines.map(entryOf), ...departed]
+      .sort((a, b) => a.revision - b.revision)
+      .slice(0, MAX_DELTA_ENTRIES);
     const last = entries.at(-1)?.revision ?? newest;
     return { entries, revision: last, more: last < newest };
   }
@@ -98,6 +100,43 @@ export class BuddyLists {
     await this.#act("remove", owner, peer);
   }
 
+  /** Removes them, and lets none of their requests through; doing it once more is no error. @throws KithError `no-such-request` */
+  async block(owner: UserId, peer: UserId): Promise<void> {
+    await this.remove(owner, peer);
+    await this.#mark(owner, peer, { blocked: 1 });
+  }
+
+  /** @throws KithError `no-such-request` */
+  async unblock(owner: UserId, peer: UserId): Promise<void> {
+    await this.#mark(owner, peer, { blocked: 0 });
+  }
+
+  /** @param label sealed; empty takes it away. @throws KithError `no-such-request` */
+  async label(owner: UserId, peer: UserId, label: Uint8Array): Promise<void> {
+    await this.#mark(owner, peer, { label: label.length === 0 ? null : label });
+  }
+
+  /** Changes what the owner alone sees of a line. */
+  async #mark(
+    owner: UserId,
+    peer: UserId,
+    mark: { readonly blocked: 0 | 1 } | { readonly label: Uint8Array | null },
+  ): Promise<void> {
+    const { db, changed } = this.#parts;
+    await db.transaction().execute(async (transaction) => {
+      const revision = await nextRevision(transaction, owner);
+      const marked = await transaction
+        .updateTable("buddy_lines")
+        .set({ ...mark, revision })
+        .where("owner_id", "=", owner)
+        .where("peer_id", "=", peer)
+        .returning("peer_id")
+        .executeTakeFirst();
+      if (!marked) throw new KithError("no-such-request");
+    });
+    changed(owner);
+  }
+
   async #act(action: BuddyAction, owner: UserId, peer: UserId, greeting = ""): Promise<BuddyEntry | undefined> {
     if (owner === peer) throw new KithError("buddy-is-self");
     const { db, changed } = this.#parts;
@@ -106,21 +145,21 @@ export class BuddyLists {
       const line = await linesOf(transaction, owner).where("peer_id", "=", peer).executeTakeFirst();
       const outcome = buddyOutcome(action, line?.state ?? null);
       if (outcome.kind === "refused") throw new KithError(outcome.code);
-      if (outcome.kind === "unchanged") return { entry: line, changed: false };
+      if (outcome.kind === "unchanged") return { entry: line, changed: [] };
       const mine = { owner, peer, state: outcome.mine };
       const theirs = { owner: peer, peer: owner, state: outcome.theirs };
       if (mine.state === "asked-by-me") await requireRoom(transaction, mine, theirs);
       const shown = mine.state === "asked-by-me" ? greeting : "";
       await writeLine(transaction, mine, shown);
-      await writeLine(transaction, theirs, shown);
+      // Who asks somebody that they have blocked has thought better of it.
+      if (action === "request" && line?.blocked === 1) await unmark(transaction, mine);
+      const isUnwanted = await isBlocked(transaction, theirs);
+      if (!isUnwanted) await writeLine(transaction, theirs, shown);
       const entry = await linesOf(transaction, owner).where("peer_id", "=", peer).executeTakeFirst();
-      return { entry, changed: true };
+      return { entry, changed: isUnwanted ? [owner] : [owner, peer] };
     });
-    if (result.changed) {
-      changed(owner);
-      changed(peer);
-    }
-    return result.entry;
+    for (const list of result.changed) changed(list);
+    return result.entry && entryOf(result.entry);
   }
 
   #requireEntry(entry: BuddyEntry | undefined): BuddyEntry {
@@ -131,7 +170,17 @@ export class BuddyLists {
 
 /** The server knows no more of them than this; a device has the handle from before. */
 function departedEntry(userId: UserId, revision: number): BuddyEntry {
-  return { userId, handle: DEPARTED_HANDLE, state: "removed", greeting: "", certificate: new Uint8Array(), revision };
+  const none = new Uint8Array();
+  return {
+    userId,
+    handle: DEPARTED_HANDLE,
+    state: "removed",
+    greeting: "",
+    certificate: none,
+    blocked: false,
+    label: none,
+    revision,
+  };
 }
 
 function linesOf(db: Kysely<Schema>, owner: UserId) {
@@ -144,9 +193,44 @@ function linesOf(db: Kysely<Schema>, owner: UserId) {
       "buddy_lines.state",
       "buddy_lines.greeting",
       "accounts.certificate",
+      "buddy_lines.blocked",
+      "buddy_lines.label",
       "buddy_lines.revision",
     ])
     .where("buddy_lines.owner_id", "=", owner);
+}
+
+type LineRow = Omit<BuddyEntry, "blocked" | "label"> & {
+  readonly blocked: 0 | 1;
+  readonly label: Uint8Array | null;
+};
+
+function entryOf({ blocked, label, ...line }: LineRow): BuddyEntry {
+  return { ...line, blocked: blocked === 1, label: label ?? new Uint8Array() };
+}
+
+async function isBlocked(transaction: Transaction<Schema>, { owner, peer }: Side): Promise<boolean> {
+  const line = await linesOf(transaction, owner).where("peer_id", "=", peer).executeTakeFirst();
+  return line?.blocked === 1;
+}
+
+async function unmark(transaction: Transaction<Schema>, { owner, peer }: Side): Promise<void> {
+  await transaction
+    .updateTable("buddy_lines")
+    .set({ blocked: 0 })
+    .where("owner_id", "=", owner)
+    .where("peer_id", "=", peer)
+    .execute();
+}
+
+async function nextRevision(transaction: Transaction<Schema>, owner: UserId): Promise<number> {
+  const { buddy_revision } = await transaction
+    .updateTable("accounts")
+    .set((row) => ({ buddy_revision: row("buddy_revision", "+", 1) }))
+    .where("user_id", "=", owner)
+    .returning("buddy_revision")
+    .executeTakeFirstOrThrow();
+  return buddy_revision;
 }
 
 /**
@@ -166,12 +250,7 @@ async function lockLists(transaction: Transaction<Schema>, owners: readonly User
 }
 
 async function writeLine(transaction: Transaction<Schema>, side: Side, greeting: string): Promise<void> {
-  const { buddy_revision: revision } = await transaction
-    .updateTable("accounts")
-    .set((row) => ({ buddy_revision: row("buddy_revision", "+", 1) }))
-    .where("user_id", "=", side.owner)
-    .returning("buddy_revision")
-    .executeTakeFirstOrThrow();
+  const revision = await nextRevision(transaction, side.owner);
   const line = { state: side.state, greeting, revision };
   await transaction
     .insertInto("buddy_lines")

@@ -118,6 +118,24 @@ export function serveSession(socket: Socket, host: string, parts: SessionSocketP
           return {};
         }),
       ),
+      blockBuddy: limited(
+        inSession(async ({ userId }, { userId: peer }) => {
+          await buddyLists.block(userId, peer);
+          return {};
+        }),
+      ),
+      unblockBuddy: limited(
+        inSession(async ({ userId }, { userId: peer }) => {
+          await buddyLists.unblock(userId, peer);
+          return {};
+        }),
+      ),
+      labelBuddy: limited(
+        inSession(async ({ userId }, { userId: peer, label }) => {
+          await buddyLists.label(userId, peer, label);
+          return {};
+        }),
+      ),
       removeBuddy: limited(
         inSession(async ({ userId }, { userId: peer }) => {
           await buddyLists.remove(userId, peer);

@@ -79,6 +79,9 @@ export const BuddyView = z.object({
   /** Time of the latest line of the conversation, for sorting; null if there is none. */
   lastActivityAt: time.nullable(),
   lastLine: z.string(),
+  /** What the user calls them; empty for none. Only the user's own devices know it, as they do the groups. */
+  alias: z.string(),
+  groups: z.array(z.string()),
   /** Their keys are not the pinned ones: nothing is sent until the user decides. */
   keyChanged: z.boolean(),
 });
@@ -252,6 +255,11 @@ export const IPC_METHODS = {
   acceptBuddy: method(z.strictObject({ userId: UserId }), Nothing),
   declineBuddy: method(z.strictObject({ userId: UserId }), Nothing),
   removeBuddy: method(z.strictObject({ userId: UserId }), Nothing),
+  /** Removes them for good: no request of theirs comes through, and they are not told. */
+  blockBuddy: method(z.strictObject({ userId: UserId }), Nothing),
+  unblockBuddy: method(z.strictObject({ userId: UserId }), Nothing),
+  blocked: method(Nothing, z.object({ people: z.array(z.object({ userId: UserId, handle: Handle })) })),
+  labelBuddy: method(z.strictObject({ userId: UserId, alias: typed(64), groups: z.array(typed(64)).max(8) }), Nothing),
   /** Lines older than `before` (a line ID; null for the newest), oldest first. */
   lines: method(
     z.strictObject({ peer: UserId, before: z.string().max(64).nullable(), limit: z.number().int().min(1).max(200) }),

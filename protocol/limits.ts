@@ -29,6 +29,8 @@ export const LIMITS = {
   maxSupernodes: 4_000,
   /** Lines of one buddy list that are not removed: the people that a device must watch. */
   maxBuddies: 2_000,
+  /** What somebody calls a buddy and sorts them under, sealed. */
+  maxBuddyLabelBytes: 512,
   /** Requests that one person has open towards others: stops asking everybody there is. */
   maxRequestsSent: 100,
   /** Requests that wait for one person's answer: a crowd cannot fill their list. */

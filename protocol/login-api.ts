@@ -3,7 +3,7 @@
  * socket.io session per device for the buddy list and its pushes.
  */
 import { z } from "zod";
-import { bytesUpTo, DeviceId, Handle, NetworkId, UserId } from "./identifiers.ts";
+import { bytesUpTo, DeviceId, Handle, NetworkId, SupernodeId, UserId } from "./identifiers.ts";
 import { InvitationToken } from "./invitation.ts";
 import { KEY_LOG_ENTRY_BYTES, KEY_LOG_HEAD_BYTES, MAX_KEY_LOG_ENTRIES, MAX_KEY_LOG_HEADS } from "./key-log.ts";
 import { HASH_BYTES, MAX_PATH_STEPS } from "./key-tree.ts";
@@ -140,6 +140,17 @@ export const LOGIN_HTTP = {
     "/v1/notices",
     z.object({ keyLogHead: base64(KEY_LOG_HEAD_BYTES), revocations: base64(MAX_REVOCATION_LIST_BYTES) }),
   ),
+  /** A supernode says that it is there. `proof` signs login-proof.ts's reportStatement. Whoever is silent for an hour leaves the list. */
+  report: post(
+    "/v1/supernodes/report",
+    z.strictObject({
+      supernodeId: SupernodeId,
+      at: time,
+      room: z.number().int().min(0).max(0xffff_ffff),
+      proof: base64(64),
+    }),
+    Nothing,
+  ),
   /**
    * A supernode joins, or renews its certificate. `proof` signs (domain `enrolment`)
    * networkId + signKey + tlsFingerprint + host (UTF-8) + ":" + port (decimal).
@@ -176,6 +187,10 @@ export const BuddyEntry = z.strictObject({
   greeting: z.string().max(LIMITS.maxGreetingLength),
   /** The latest certificate of any of their devices: their keys. Empty once their account was deleted (state `removed`). */
   certificate: bytesUpTo(LIMITS.maxCertificateBytes),
+  /** The owner wants nothing from them; they are not told. State is `removed` then. */
+  blocked: z.boolean(),
+  /** Alias and groups, sealed by the owner's devices for each other; empty for none. */
+  label: bytesUpTo(LIMITS.maxBuddyLabelBytes),
   /** The list's revision when this line changed last. */
   revision: z.number().int().nonnegative(),
 });
@@ -184,8 +199,8 @@ export type BuddyEntry = z.infer<typeof BuddyEntry>;
 /** Of those who wait, as many as one answer holds; the rest follows once these are decided. */
 export const MAX_APPLICANTS = 500;
 
-/** Lines of one delta: with their certificates and the longest greetings they fit one frame. */
-export const MAX_DELTA_ENTRIES = 64;
+/** Lines of one delta: with their certificates, the longest greetings and labels they fit one frame. */
+export const MAX_DELTA_ENTRIES = 48;
 
 /** A device that is signed in to the account. */
 export const DeviceEntry = z.strictObject({
@@ -232,6 +247,10 @@ export const LOGIN_METHODS = {
   acceptBuddy: method(z.strictObject({ userId: UserId }), BuddyEntry),
   declineBuddy: method(z.strictObject({ userId: UserId }), Nothing),
   removeBuddy: method(z.strictObject({ userId: UserId }), Nothing),
+  /** Ends whatever there is, and lets no request of theirs through; their side sees one that is not answered. */
+  blockBuddy: method(z.strictObject({ userId: UserId }), Nothing),
+  unblockBuddy: method(z.strictObject({ userId: UserId }), Nothing),
+  labelBuddy: method(z.strictObject({ userId: UserId, label: bytesUpTo(LIMITS.maxBuddyLabelBytes) }), Nothing),
   signOutDevice: method(z.strictObject({ deviceId: DeviceId }), Nothing),
   account: method(Nothing, AccountEntry),
   /** `proof` signs (domain `recoveryKey`) networkId + recoveryKey + vault, with the account's key. */

@@ -1,4 +1,4 @@
-/** The window's requests about the account itself: devices, password, recovery key, export, its end; and running the network. */
+/** The window's requests about the account itself: devices, password, recovery key, export, its end, who is blocked or has another name; and running the network. */
 import { KithError } from "../../protocol/errors.ts";
 import { parseHandle } from "../../protocol/identifiers.ts";
 import type { IpcMethods } from "../../protocol/ipc-schema.ts";
@@ -6,6 +6,7 @@ import { recoveryKeyStatement } from "../../protocol/login-proof.ts";
 import type { Handlers } from "../../protocol/rpc.ts";
 import { appSignatures, sealVault } from "./account-keys.ts";
 import type { AccountSession } from "./account-session.ts";
+import { sealLabel } from "./buddy-label.ts";
 import type { Surroundings } from "./client-options.ts";
 import { exportData } from "./data-export.ts";
 import { changePassword, deleteAccount } from "./password-change.ts";
@@ -24,6 +25,10 @@ type AccountIpc = Pick<
   | "invite"
   | "applicants"
   | "decideApplicant"
+  | "blockBuddy"
+  | "unblockBuddy"
+  | "blocked"
+  | "labelBuddy"
 >;
 
 export function accountMethods(keeper: SessionKeeper, surroundings: Surroundings): Handlers<AccountIpc> {
@@ -53,6 +58,24 @@ export function accountMethods(keeper: SessionKeeper, surroundings: Surroundings
     exportData: async () => ({ json: await exportData(keeper.required) }),
     invite: (wish) => atServer().request("invite", wish),
     applicants: () => atServer().request("applicants", {}),
+    blockBuddy: async ({ userId }) => {
+      await atServer().request("blockBuddy", { userId });
+      return done;
+    },
+    unblockBuddy: async ({ userId }) => {
+      await atServer().request("unblockBuddy", { userId });
+      return done;
+    },
+    blocked: async () => ({
+      people: keeper.required.buddies.blocked().map(({ userId, handle }) => ({ userId, handle })),
+    }),
+    labelBuddy: async ({ userId, alias, groups }) => {
+      const tidy = [...new Set(groups.map((group) => group.trim()).filter((group) => group !== ""))];
+      const { keys } = keeper.required.account;
+      const label = sealLabel({ alias: alias.trim(), groups: tidy }, keys, surroundings.random);
+      await atServer().request("labelBuddy", { userId, label });
+      return done;
+    },
     decideApplicant: async ({ handle, admit }) => {
       await atServer().request("decideApplicant", { handle: parseHandle(handle), admit });
       return done;

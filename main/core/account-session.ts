@@ -200,6 +200,7 @@ export class AccountSession {
       directory: this.#directory,
       conversations: this.mail.conversations,
       attached: () => this.#attachment.home !== null,
+      secrets: keys,
       clock,
       push,
     });

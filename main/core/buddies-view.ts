@@ -1,6 +1,8 @@
 /** The buddy list as the window shows it; told anew soon after anything in it has changed. */
 import type { UserId } from "../../protocol/identifiers.ts";
 import type { BuddyView } from "../../protocol/ipc-schema.ts";
+import type { AccountSecrets } from "./account-keys.ts";
+import { openLabel } from "./buddy-label.ts";
 import type { Buddy, BuddyList } from "./buddy-list.ts";
 import type { Clock } from "./clock.ts";
 import type { ConversationSummary, Conversations } from "./conversations.ts";
@@ -17,6 +19,7 @@ interface Parts {
   readonly conversations: Conversations;
   /** Without a home supernode nothing that the directory has said still holds. */
   readonly attached: () => boolean;
+  readonly secrets: AccountSecrets;
   readonly clock: Clock;
   readonly push: PushListener;
 }
@@ -55,8 +58,9 @@ export class BuddiesView {
     return this.#parts.buddies.all().flatMap((buddy) => {
       if (buddy.state === "removed") return [];
       const { userId, handle, greeting, keyChanged, state: relation } = buddy;
+      const { alias, groups } = openLabel(buddy.label, this.#parts.secrets);
       const summary = this.#summaries.get(userId) ?? NOTHING_SAID;
-      return [{ userId, handle, relation, greeting, keyChanged, ...this.#presence(buddy), ...summary }];
+      return [{ userId, handle, relation, greeting, keyChanged, alias, groups, ...this.#presence(buddy), ...summary }];
     });
   }
 

@@ -24,6 +24,10 @@ export interface Buddy {
   /** Opens their status; null until they have sent it. */
   readonly profileKey: Uint8Array | null;
   readonly profileKeyVersion: number;
+  /** The user wants nothing from them. */
+  readonly blocked: boolean;
+  /** Alias and groups, sealed (buddy-label.ts); empty for none. */
+  readonly label: Uint8Array;
   readonly revision: number;
 }
 
@@ -61,6 +65,8 @@ export class BuddyList {
         keyChanged: row.key_changed === 1,
         profileKey: row.profile_key && bytesOf(row.profile_key),
         profileKeyVersion: row.profile_key_version,
+        blocked: row.blocked === 1,
+        label: row.label ? bytesOf(row.label) : new Uint8Array(),
         revision: row.revision,
       });
     }
@@ -74,6 +80,11 @@ export class BuddyList {
   /** Everyone on the list, requests included. */
   all(): Buddy[] {
     return [...this.#buddies.values()].filter(({ state }) => state !== "removed");
+  }
+
+  /** People of whom the user wants nothing. */
+  blocked(): Buddy[] {
+    return [...this.#buddies.values()].filter(({ blocked }) => blocked);
   }
 
   get(userId: UserId): Buddy | undefined {
@@ -193,6 +204,8 @@ export class BuddyList {
       keyChanged,
       profileKey: before?.profileKey ?? null,
       profileKeyVersion: before?.profileKeyVersion ?? 0,
+      blocked: entry.blocked,
+      label: entry.label,
       revision: entry.revision,
     };
     const row = {
@@ -202,6 +215,8 @@ export class BuddyList {
       certificate: entry.certificate,
       revision: buddy.revision,
       key_changed: keyChanged ? 1 : 0,
+      blocked: entry.blocked ? 1 : 0,
+      label: entry.label,
     };
     await tx
       .insertInto("buddies")

@@ -56,6 +56,9 @@ export interface ProfileDatabase {
     /** Opens their sealed status; null until they have sent it. */
     profile_key: ColumnType<ArrayBuffer | null, Uint8Array | null, Uint8Array | null>;
     profile_key_version: number;
+    blocked: Generated<Bit>;
+    /** Alias and groups, sealed; null for none. */
+    label: ColumnType<ArrayBuffer | null, Uint8Array | null | undefined, Uint8Array | null>;
   };
   /** Which of the buddies' devices have our profile key. */
   profile_keys_given: { user_id: UserId; device_id: DeviceId };

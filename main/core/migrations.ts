@@ -154,4 +154,5 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
       UNIQUE (code, subject)
     )`,
   ],
+  ["ALTER TABLE buddies ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0", "ALTER TABLE buddies ADD COLUMN label BLOB"],
 ];

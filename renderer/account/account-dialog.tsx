@@ -4,6 +4,7 @@ import type { IPC_METHODS, SessionView } from "../../protocol/ipc-schema.ts";
 import type { Output } from "../../protocol/rpc.ts";
 import { useKith } from "../app/kith.tsx";
 import { useText } from "../texts/use-text.ts";
+import { BlockedPeople } from "./blocked-people.tsx";
 import { ChangePassword } from "./change-password.tsx";
 import { DeviceList } from "./device-list.tsx";
 import { MakeRecoveryKey } from "./make-recovery-key.tsx";
@@ -61,6 +62,9 @@ function AccountTabs({ session }: Pick<AccountDialogProps, "session">) {
             <Tab id="data" className="tab">
               {text("account.data")}
             </Tab>
+            <Tab id="blocked" className="tab">
+              {text("account.blocked")}
+            </Tab>
             {account.role === "administrator" && (
               <Tab id="network" className="tab">
                 {text("account.network")}
@@ -78,6 +82,9 @@ function AccountTabs({ session }: Pick<AccountDialogProps, "session">) {
           </TabPanel>
           <TabPanel id="data" className="tab-panel">
             <YourData handle={session.handle} />
+          </TabPanel>
+          <TabPanel id="blocked" className="tab-panel">
+            <BlockedPeople />
           </TabPanel>
           <TabPanel id="network" className="tab-panel">
             <RunNetwork />

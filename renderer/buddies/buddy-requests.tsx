@@ -35,6 +35,13 @@ export function BuddyRequests() {
               >
                 {text("requests.declineShort")}
               </Button>
+              <Button
+                className="button button-small"
+                aria-label={text("requests.block", { handle })}
+                onPress={() => attempt(bridge.invoke("blockBuddy", { userId }))}
+              >
+                {text("requests.blockShort")}
+              </Button>
             </div>
           </div>
         </li>

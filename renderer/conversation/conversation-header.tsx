@@ -5,22 +5,29 @@ import type { BuddyView } from "../../protocol/ipc-schema.ts";
 import { Avatar } from "../app/avatar.tsx";
 import { Icon } from "../app/icon.tsx";
 import { useAppState, useAttempt, useKith } from "../app/kith.tsx";
+import { buddyName } from "../buddies/buddy-name.ts";
 import { PRESENCE_WORDS, PresenceMark } from "../buddies/presence.tsx";
 import { useText } from "../texts/use-text.ts";
+import { BlockBuddy } from "./block-buddy.tsx";
+import { LabelBuddy } from "./label-buddy.tsx";
 import { RemoveBuddy } from "./remove-buddy.tsx";
 
 export function ConversationHeader({ buddy }: { readonly buddy: BuddyView }) {
   const text = useText();
   const { bridge } = useKith();
   const attempt = useAttempt();
-  const [removing, setRemoving] = useState(false);
+  const [dialog, setDialog] = useState<"label" | "block" | "remove" | null>(null);
+  const show = (which: typeof dialog) => (isOpen: boolean) => setDialog(isOpen ? which : null);
   const talkingTo = useAppState(({ call }) => (call.phase === "idle" || call.phase === "ended" ? null : call.peer));
   const { userId, handle, relation, presence, statusText, keyChanged } = buddy;
   return (
     <header className="conversation-header">
       <Avatar userId={userId} handle={handle} />
       <div className="conversation-who">
-        <h2>{handle}</h2>
+        <h2>
+          {buddyName(buddy)}
+          {buddy.alias !== "" && <span className="conversation-handle">{handle}</span>}
+        </h2>
         {relation === "buddy" && (
           <p className="conversation-presence">
             <PresenceMark presence={presence} />
@@ -45,7 +52,13 @@ export function ConversationHeader({ buddy }: { readonly buddy: BuddyView }) {
           <Icon name="more" />
         </Button>
         <Popover className="popover" placement="bottom end">
-          <Menu className="menu" onAction={() => setRemoving(true)}>
+          <Menu className="menu" onAction={(action) => setDialog(action as typeof dialog)}>
+            <MenuItem id="label" className="menu-item">
+              {text("labelBuddy.open")}
+            </MenuItem>
+            <MenuItem id="block" className="menu-item menu-item-danger">
+              {text("blockBuddy.open")}
+            </MenuItem>
             <MenuItem id="remove" className="menu-item menu-item-danger">
               <Icon name="trash" size={18} />
               {text("removeBuddy.open")}
@@ -53,7 +66,9 @@ export function ConversationHeader({ buddy }: { readonly buddy: BuddyView }) {
           </Menu>
         </Popover>
       </MenuTrigger>
-      <RemoveBuddy buddy={buddy} isOpen={removing} onOpenChange={setRemoving} />
+      <LabelBuddy buddy={buddy} isOpen={dialog === "label"} onOpenChange={show("label")} />
+      <BlockBuddy buddy={buddy} isOpen={dialog === "block"} onOpenChange={show("block")} />
+      <RemoveBuddy buddy={buddy} isOpen={dialog === "remove"} onOpenChange={show("remove")} />
     </header>
   );
 }

@@ -36,6 +36,7 @@ export const en = {
   "account.password": "Password",
   "account.recovery": "Recovery key",
   "account.data": "Your data",
+  "account.blocked": "Blocked",
   "account.network": "Network",
 
   "devices.explain": "Where you are signed in. Sign out what you do not know, and change your password.",
@@ -69,6 +70,10 @@ export const en = {
   "data.deleteExplain":
     "Deletes {handle} from the network for good: devices, buddies, keys, and everything on this device. Nobody can undo it, and nobody else gets this handle.",
   "data.deleteNow": "Delete {handle}",
+
+  "blocked.nobody": "You have blocked nobody.",
+  "blocked.explain": "Nothing of theirs comes through. Unblocked, they can ask again to be your buddy.",
+  "blocked.unblock": "Unblock",
 
   "network.invite": "Invite people",
   "network.inviteExplain": "Whoever has the link can make an account. Copy it now: it is not shown again.",
@@ -147,6 +152,7 @@ export const en = {
   "buddies.side": "You and your buddies",
   "buddies.list": "Buddies",
   "buddies.none": "No buddies yet.",
+  "buddies.noGroup": "Others",
   "buddies.asked": "Not yet answered",
   "buddies.unread": "{count, plural, one {# unread} other {# unread}}",
 
@@ -156,6 +162,8 @@ export const en = {
   "requests.acceptShort": "Accept",
   "requests.decline": "Decline request",
   "requests.declineShort": "Decline",
+  "requests.block": "Block {handle}",
+  "requests.blockShort": "Block",
 
   "addBuddy.open": "Add buddy",
   "addBuddy.title": "Add a buddy",
@@ -186,6 +194,20 @@ export const en = {
   "removeBuddy.title": "Remove {handle}?",
   "removeBuddy.explain": "You will no longer see each other’s status, nor write to or call each other.",
   "removeBuddy.confirm": "Remove",
+
+  "blockBuddy.open": "Block…",
+  "blockBuddy.title": "Block {handle}?",
+  "blockBuddy.explain":
+    "They are removed, and no request of theirs comes through. They are not told. You can unblock them under Account…, Blocked.",
+  "blockBuddy.confirm": "Block",
+
+  "labelBuddy.open": "Name and groups…",
+  "labelBuddy.title": "Your name for {handle}",
+  "labelBuddy.explain": "Only your own devices know it; the server keeps it sealed.",
+  "labelBuddy.alias": "Name",
+  "labelBuddy.groups": "Groups",
+  "labelBuddy.groupsHint": "With commas between them. The list on the left is sorted by the first.",
+  "labelBuddy.save": "Save",
 
   "dialog.cancel": "Cancel",
   "dialog.close": "Close",

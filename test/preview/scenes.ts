@@ -47,6 +47,8 @@ function buddy(index: number, handle: string, more: Partial<BuddyView> = {}): Bu
     lastActivityAt: null,
     lastLine: "",
     keyChanged: false,
+    alias: "",
+    groups: [],
     ...more,
   };
 }
@@ -211,6 +213,14 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       ],
     },
     buddies: BUDDIES.map((one) => (one === BOB ? { ...one, keyChanged: true } : one)),
+  },
+  groups: {
+    ...BASE,
+    buddies: BUDDIES.map((one, index) => ({
+      ...one,
+      alias: index === 1 ? "Carol from the choir" : "",
+      groups: index < 2 ? ["Choir"] : index === 2 ? ["Work"] : [],
+    })),
   },
   asked: { ...BASE, buddies: [buddy(1, "frank", { relation: "asked-by-me" })], lines: [] },
 };

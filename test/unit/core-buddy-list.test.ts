@@ -78,6 +78,8 @@ function line(
     state,
     greeting: "",
     certificate: signBody(nodeSignatures, "userCertificate", certificate, issuer.secretKey),
+    blocked: false,
+    label: new Uint8Array(),
     revision: ++revision,
     ...change,
   };

@@ -46,6 +46,8 @@ function buddy(handle: string, lastActivityAt: number | null = null): BuddyView 
     lastActivityAt,
     lastLine: "",
     keyChanged: false,
+    alias: "",
+    groups: [],
   };
 }
 const bob = buddy("bob");

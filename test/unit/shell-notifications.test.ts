@@ -16,6 +16,8 @@ const bob: BuddyView = {
   lastActivityAt: null,
   lastLine: "",
   keyChanged: false,
+  alias: "",
+  groups: [],
 };
 const secret = "meet me at the harbour";
 const line: LineView = {
