@@ -15,9 +15,10 @@ interface Found {
 
 type Search =
   | { readonly phase: "idle" }
-  | { readonly phase: "running"; readonly before: Found | null }
+  | { readonly phase: "running"; readonly found: Found | null }
   | { readonly phase: "found"; readonly found: Found }
-  | { readonly phase: "refused"; readonly message: string };
+  /** What was found before stays on the screen. */
+  | { readonly phase: "refused"; readonly found: Found | null; readonly message: string };
 
 /** Looks for people among those who let themselves be found. Asked on Enter, not at every letter: others answer. */
 export function FindPeople({ greeting }: { readonly greeting: string }) {
@@ -26,16 +27,16 @@ export function FindPeople({ greeting }: { readonly greeting: string }) {
   const hintId = useId();
   const [typed, setTyped] = useState("");
   const [search, setSearch] = useState<Search>({ phase: "idle" });
-  const found = search.phase === "found" ? search.found : search.phase === "running" ? search.before : null;
+  const found = search.phase === "idle" ? null : search.found;
 
   async function look(asked: string, before: Found | null): Promise<void> {
-    setSearch({ phase: "running", before });
+    setSearch({ phase: "running", found: before });
     try {
       const page = await bridge.invoke("searchPeople", { text: asked, cursor: before?.cursor ?? null });
       const people = [...(before?.people ?? []), ...page.people];
       setSearch({ phase: "found", found: { text: asked, people, cursor: page.cursor, isCut: page.isCut } });
     } catch (error) {
-      setSearch({ phase: "refused", message: KithError.from(error).message });
+      setSearch({ phase: "refused", found: before, message: KithError.from(error).message });
     }
   }
 
@@ -73,11 +74,15 @@ export function FindPeople({ greeting }: { readonly greeting: string }) {
         {search.phase === "found" && text("findPeople.count", { count: search.found.people.length })}
       </p>
       {found !== null && <FoundPeople people={found.people} greeting={greeting} />}
-      {search.phase === "found" && found !== null && (
+      {found !== null && (
         <>
           {found.isCut && <p className="find-words">{text("findPeople.tooMany")}</p>}
           {found.cursor !== null && (
-            <Button className="button button-small" onPress={() => void look(found.text, found)}>
+            <Button
+              className="button button-small"
+              isDisabled={search.phase === "running"}
+              onPress={() => void look(found.text, found)}
+            >
               {text("findPeople.more")}
             </Button>
           )}
