@@ -54,8 +54,14 @@ describe("a supernode among others", () => {
     const log = pino({ level: "warn" }, { write: (line: string) => words.push(line) });
     const hidden = await network.add({
       ...{ host: "127.0.0.2", port, log, gossipTimes: { reachMs: 1_000, vouchRetryMs: 1_000 } },
+      status: { host: "127.0.0.1", port: 0 },
     });
     expect(hidden.stage()).toEqual({ kind: "unreachable", by: "udp" });
+    const readiness = async () => {
+      const answer = await fetch(`${hidden.statusUrl}ready`);
+      return `${answer.status} ${await answer.text()}`;
+    };
+    expect(await readiness()).toMatch(/^503 outside/);
     expect(words.join("")).toContain("no member can reach this supernode from outside");
     expect(network.supernodes[0]?.members()).not.toContain(hidden.supernodeId);
     const visitor = TestNode.attach({ ...hidden.certificate, host: "127.0.0.1" }, network.authority.device());
@@ -65,6 +71,7 @@ describe("a supernode among others", () => {
     udp.bind(port, "127.0.0.2");
     cleanUps.push(() => void udp.close());
     await until(() => hidden.stage().kind === "member" && agree(network.supernodes));
+    expect(await readiness()).toMatch(/^200 ready/);
   });
 
   it("stays outside as long as its TCP port lets nothing in", async () => {
