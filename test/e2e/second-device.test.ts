@@ -1,10 +1,13 @@
 /** A second device of the callee: the third real app. */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { AppWindow } from "../../scripts/app-window.ts";
 import { observeCalls, readObservation } from "../../scripts/call-observer.ts";
 import { accept, meet, ring } from "../../scripts/check-acts.ts";
 import { hear } from "../../scripts/check-hearing.ts";
 import type { Actor } from "../../scripts/check-stage.ts";
+import { root } from "../../scripts/repository.ts";
 import { tapSpeech } from "../../scripts/speech-tap.ts";
 import { openTwoApps, type TwoApps } from "../support/two-apps.ts";
 
@@ -58,6 +61,38 @@ test("a message reaches both devices", async () => {
   await apps.alice.window.write("To all of your devices");
   await apps.bob.window.line("To all of your devices").waitFor();
   await second.window.line("To all of your devices").waitFor();
+});
+
+test("whoever turns on being found is found by name in the dialog that adds buddies", async () => {
+  const { alice, bob } = apps;
+  await bob.window.page.getByRole("button", { name: "Your account" }).click();
+  await bob.window.page.getByRole("menuitem", { name: "Settings…" }).click();
+  await bob.window.page.getByText("Let people find me").click();
+  await bob.window.page.getByRole("textbox", { name: "Name" }).fill("Robért Hargreaves");
+  await bob.window.page.getByRole("button", { name: "Close" }).click();
+
+  const { page } = alice.window;
+  await page.getByRole("button", { name: "Add buddy" }).click();
+  const field = page.getByRole("searchbox", { name: "Find by name" });
+  const found = page.getByRole("list", { name: "People found" }).getByRole("listitem");
+  await expect
+    .poll(
+      async () => {
+        await field.fill("HARG rob");
+        await field.press("Enter");
+        await page.getByText(/person found|Nobody was found/).waitFor();
+        return found.allInnerTexts();
+      },
+      { timeout: 60_000, interval: 3_000 },
+    )
+    .toEqual([expect.stringMatching(/Robért Hargreaves[\s\S]*bob[\s\S]*Your buddy/)]);
+  await mkdir(join(root, "out", "test-pictures"), { recursive: true });
+  await page.screenshot({ path: join(root, "out", "test-pictures", "find-people.png") });
+  await field.fill("x");
+  await field.press("Enter");
+  await page.getByRole("alert").getByText("Type at least two letters of a name").waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
 });
 
 async function sessionOf(window: AppWindow) {
