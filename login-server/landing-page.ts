@@ -62,7 +62,7 @@ function invitation(
 <h2>You do not have Kith yet?</h2>
 ${download}
 <h2>Nothing opens?</h2>
-<p>Start Kith, press <em>Create account</em> and paste the address of this page as your invitation.</p>
+<p>Start Kith, press <em>I have an invitation link</em> and paste the address of this page.</p>
 <p>Fingerprint of the network: <code>${fingerprint(networkId)}</code></p>`;
 }
 
