@@ -1,12 +1,8 @@
 /** Coming back after a long time: certificates that age or have run out while the app was closed. */
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { AccountStore } from "../../main/core/account-store.ts";
-import { openDatabase } from "../../main/core/database.ts";
-import { loadProfileKey } from "../../main/core/profile-key.ts";
-import { decodeUserCertificate, type UserCertificate } from "../../protocol/certificate.ts";
 import { TIMES } from "../../protocol/limits.ts";
+import { ageCertificate, storedCertificate } from "../support/aged-profile.ts";
 import { HeadlessClient } from "../support/headless-client.ts";
-import { random } from "../support/test-account.ts";
 import { TestNetwork } from "../support/test-network.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -22,43 +18,8 @@ afterEach(async () => {
   await network.close();
 });
 
-/** The certificate on the closed profile. */
-async function stored(): Promise<UserCertificate> {
-  return withAccount(async (store) => {
-    const account = await store.load();
-    if (!account) throw new Error("nobody is signed in there");
-    return decodeUserCertificate(account.certificate).value;
-  });
-}
-
-/** Makes the certificate on the closed profile as old as if the app had not run since. */
-async function age(days: number): Promise<void> {
-  await withAccount(async (store, db) => {
-    const account = await store.load();
-    if (!account) throw new Error("nobody is signed in there");
-    const before = decodeUserCertificate(account.certificate).value;
-    const { certificate } = network.authority.device({
-      ...before,
-      seed: account.keys.signSeed,
-      // The login server has issued a later one since, which never arrived here.
-      serial: before.serial - 1,
-      issuedAt: before.issuedAt - days * DAY_MS,
-      expiresAt: before.expiresAt - days * DAY_MS,
-    });
-    await db.updateTable("account").set({ certificate }).execute();
-  });
-}
-
-async function withAccount<T>(
-  work: (store: AccountStore, db: ReturnType<typeof openDatabase>) => Promise<T>,
-): Promise<T> {
-  const db = openDatabase(alice.folder, loadProfileKey(alice.folder, null, random));
-  try {
-    return await work(new AccountStore(db), db);
-  } finally {
-    await db.destroy();
-  }
-}
+const stored = () => storedCertificate(alice.folder);
+const age = (days: number) => ageCertificate(alice.folder, network.authority, days);
 
 test("an ageing certificate is renewed on the way, without a password", async () => {
   await alice.close({ keepFolder: true });
