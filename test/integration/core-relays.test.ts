@@ -77,15 +77,18 @@ test("a supernode that goes away in mid-call is replaced among the relays", asyn
 test("who hides their address is given relays only, on every later start too", async () => {
   network = await TestNetwork.start(1);
   const [alice, bob] = await twoBuddies();
-  expect((await alice.methods.snapshot({})).settings).toEqual({ hideAddress: false });
+  const before = (await alice.methods.snapshot({})).settings;
+  expect(before).toMatchObject({ hideAddress: false, beSupernode: false });
+  const chosen = { ...before, hideAddress: true, supernodeMbit: 0.5, supernodePort: 4_433 };
   await alice.methods.setSettings({ hideAddress: true });
-  expect(alice.pushes.findLast(({ name }) => name === "settings")?.value).toEqual({ hideAddress: true });
+  await alice.methods.setSettings({ supernodeMbit: 0.5, supernodePort: 4_433 });
+  expect(alice.pushes.findLast(({ name }) => name === "settings")?.value).toEqual(chosen);
   const again = await alice.reopen();
   clients.push(again);
   await again.attached();
   await again.seesOnline("bob");
   await bob.seesOnline("alice");
-  expect((await again.methods.snapshot({})).settings).toEqual({ hideAddress: true });
+  expect((await again.methods.snapshot({})).settings).toEqual(chosen);
   await call(again, bob);
   await Promise.all([again.inCall("active"), bob.inCall("active")]);
   expect(told(again, "openMedia")).toMatchObject({ relayOnly: true });
