@@ -21,6 +21,7 @@ export function loginRoutes(parts: RouteParts): Route[] {
     registration,
     login,
     enrolment,
+    reports,
     register,
     sessions,
     limits,
@@ -82,6 +83,11 @@ export function loginRoutes(parts: RouteParts): Route[] {
       keyLogHead: base64((await keyLog.head()) ?? new Uint8Array()),
       revocations: base64(await revocations.current()),
     })),
+    route(LOGIN_HTTP.report, async (report, { subscriber }) => {
+      limits.enrolment.take(subscriber);
+      await reports.take(report);
+      return {};
+    }),
     route(LOGIN_HTTP.enrol, async (request, { subscriber }) => {
       limits.enrolment.take(subscriber);
       const { certificate, changed } = await enrolment.enrol(request);

@@ -28,6 +28,7 @@ import { DEFAULT_RATES, type RateOptions, rateLimits } from "./rate-limits.ts";
 import { Registration } from "./registration.ts";
 import { Sessions } from "./sessions.ts";
 import { SupernodeRegister } from "./supernode-register.ts";
+import { SupernodeReports } from "./supernode-reports.ts";
 
 export interface ServiceOptions {
   readonly data: OpenData;
@@ -150,6 +151,7 @@ export function loginServices(options: ServiceOptions) {
     login,
     passwords,
     accountMethods: new AccountMethods({ accounts, administration, devices, sessions, passwords, db }),
+    reports: new SupernodeReports({ db, authority, heard: () => register.changed(), now }),
     enrolment: new Enrolment({ db, authority, token: enrolmentToken, desktop, now }),
     desktop,
     metrics: new Metrics(sessions),

@@ -1,9 +1,10 @@
-/** The signed supernode list: made again when an entry joins, changes or expires, and before it grows old. */
+/** The signed supernode list: made again when an entry joins, changes, expires or falls silent, and before it grows old. */
 import type { Kysely } from "kysely";
 import { LIMITS } from "../protocol/limits.ts";
 import { decodeSupernodeList } from "../protocol/supernode-list.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import type { Schema } from "./storage/schema.ts";
+import { byStanding, silentAt } from "./supernode-reports.ts";
 
 /** A list is valid for 30 days; one signed each day leaves a server that is down plenty of time. */
 const LIST_RENEWAL_MS = 24 * 3_600_000;
@@ -31,6 +32,7 @@ interface PublishedList {
 export class SupernodeRegister {
   readonly #parts: SupernodeRegisterParts;
   readonly #expiryCheck: NodeJS.Timeout;
+  readonly #listeningSince: number;
   #announcement: NodeJS.Timeout | null = null;
   #latest: PublishedList | null = null;
   #knowsNewest = false;
@@ -42,6 +44,7 @@ export class SupernodeRegister {
 
   constructor(parts: SupernodeRegisterParts) {
     this.#parts = parts;
+    this.#listeningSince = parts.now();
     this.#expiryCheck = setInterval(() => this.#refresh(), EXPIRY_CHECK_MS).unref();
   }
 
@@ -114,16 +117,20 @@ export class SupernodeRegister {
         .executeTakeFirstOrThrow();
       const rows = await transaction
         .selectFrom("supernodes")
-        .select(["certificate", "expires_at", "listed_until"])
+        .select(["supernode_id", "certificate", "expires_at", "listed_until", "heard_at", "up_since", "room"])
         .where("expires_at", ">", now())
         .where((row) => row.or([row("listed_until", "is", null), row("listed_until", ">", now())]))
-        .orderBy("supernode_id")
-        .limit(LIMITS.maxSupernodes)
         .execute();
-      const supernodes = rows.map((row) => ({ bytes: row.certificate }));
+      const listed = rows
+        .filter((row) => silentAt(row, this.#listeningSince) > now())
+        .sort(byStanding)
+        .slice(0, LIMITS.maxSupernodes);
+      const supernodes = listed.map((row) => ({ bytes: row.certificate }));
       const signed = authority.signList({ revision, supernodes });
       await transaction.updateTable("supernode_list").set({ list: signed.bytes, outdated: 0 }).execute();
-      const expiries = rows.map((row) => Math.min(row.expires_at, row.listed_until ?? row.expires_at));
+      const expiries = listed.map((row) =>
+        Math.min(row.expires_at, row.listed_until ?? row.expires_at, silentAt(row, this.#listeningSince)),
+      );
       return { revision, bytes: signed.bytes, staleAt: staleAt(signed.issuedAt, expiries) };
     });
   }

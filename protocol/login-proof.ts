@@ -1,6 +1,13 @@
 /** What a device or a supernode signs for the login server: identifiers as raw bytes, one after the other. */
-import { concatBytes, fromHex, utf8 } from "./bytes.ts";
-import type { DeviceId, Handle, NetworkId } from "./identifiers.ts";
+import { ByteWriter, concatBytes, fromHex, utf8 } from "./bytes.ts";
+import {
+  type DeviceId,
+  type Handle,
+  NETWORK_ID_BYTES,
+  type NetworkId,
+  SUPERNODE_ID_BYTES,
+  type SupernodeId,
+} from "./identifiers.ts";
 import { statement } from "./signed.ts";
 
 export interface RegistrationClaim {
@@ -55,4 +62,23 @@ export function enrolmentStatement(claim: EnrolmentClaim): Uint8Array {
     "enrolment",
     concatBytes([fromHex(claim.networkId), claim.signKey, claim.tlsFingerprint, utf8(`${claim.host}:${claim.port}`)]),
   );
+}
+
+/** "I am there": what a supernode tells the login server of itself now and then. */
+export interface ReportClaim {
+  readonly networkId: NetworkId;
+  readonly supernodeId: SupernodeId;
+  /** ms since 1970 */
+  readonly at: number;
+  /** Nodes that it would still let attach. */
+  readonly room: number;
+}
+
+export function reportStatement(claim: ReportClaim): Uint8Array {
+  const body = new ByteWriter()
+    .fixed(fromHex(claim.networkId), NETWORK_ID_BYTES)
+    .fixed(fromHex(claim.supernodeId), SUPERNODE_ID_BYTES)
+    .u64(claim.at)
+    .u32(claim.room);
+  return statement("supernodeReport", body.finish());
 }

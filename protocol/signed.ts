@@ -34,6 +34,8 @@ export const DOMAINS = {
   recoveryKey: "kith recovery key 1",
   /** A supernode proves that it holds the key that it enrols. */
   enrolment: "kith enrolment 1",
+  /** A supernode tells the login server that it is there, and how full it is. */
+  supernodeReport: "kith supernode report 1",
   /** A supernode tells the others that it is there, or leaves. */
   announcement: "kith announcement 1",
   /** A supernode got no answer from another one. */

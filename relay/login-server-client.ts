@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { KithError } from "../protocol/errors.ts";
 import { PROTOCOL_VERSION } from "../protocol/limits.ts";
 import { HttpError, LOGIN_HTTP } from "../protocol/login-api.ts";
-import type { EnrolmentClaim } from "../protocol/login-proof.ts";
+import type { EnrolmentClaim, ReportClaim } from "../protocol/login-proof.ts";
 import { networkIdOf } from "../protocol/node-crypto.ts";
 import type { Notices } from "./network-notices.ts";
 
@@ -56,6 +56,12 @@ export class LoginServerClient {
       proof: base64Of(proof),
     });
     return bytesOf(certificate);
+  }
+
+  /** @throws KithError as networkKey, and what the server answers */
+  async report(claim: ReportClaim, proof: Uint8Array): Promise<void> {
+    const { supernodeId, at, room } = claim;
+    await this.#ask(LOGIN_HTTP.report, { supernodeId, at, room, proof: base64Of(proof) });
   }
 
   /** The signed supernode list, unchecked. @throws KithError as networkKey */

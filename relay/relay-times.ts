@@ -39,6 +39,8 @@ export const RELAY_TIMES = {
   noticesMs: 60_000,
   /** Attached nodes hear of a newer head of the key log at most this often. */
   headPushMs: 10 * 60_000,
+  /** The login server hears that this supernode is there. */
+  listReportMs: 10 * 60_000,
   /** Whether the own certificate is due for renewal. */
   renewalCheckMs: 10 * 60_000,
 } as const;

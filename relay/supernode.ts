@@ -9,6 +9,7 @@ import { DataFolder } from "./data-folder.ts";
 import { type EnrolmentParts, enrol, isDueForRenewal, keptCertificate, renew } from "./enrolment.ts";
 import { tlsProtocol } from "./first-byte.ts";
 import { admitted, outsideTheDoor } from "./guarded.ts";
+import { reportToList } from "./list-report.ts";
 import { LoginServerClient } from "./login-server-client.ts";
 import type { GossipTimes } from "./membership/gossip-times.ts";
 import type { Stage } from "./membership-source.ts";
@@ -178,6 +179,19 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     );
   }, times.renewalCheckMs);
   undo.push(() => clearInterval(renewal));
+  const { networkId } = anchor;
+  const signSecret = keys.signing.secretKey;
+  const stopReports = reportToList({
+    networkId,
+    supernodeId: self.value.supernodeId,
+    signSecret,
+    loginServer,
+    room: () => services.attachments.room,
+    now,
+    times,
+    log,
+  });
+  undo.push(stopReports);
   const { supernodeId } = self.value;
 
   const figures: FigureSection[] = [
@@ -208,6 +222,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   let closed: Promise<void> | undefined;
   const closeAll = async () => {
     clearInterval(renewal);
+    stopReports();
     await search.close();
     await services.close();
     membership.close();

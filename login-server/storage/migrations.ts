@@ -9,6 +9,7 @@ import { addDesktopSupernodes } from "./desktop-supernode-tables.ts";
 import { addKeyLog } from "./key-log-tables.ts";
 import { addLoginAttempts } from "./login-attempt-table.ts";
 import type { Schema } from "./schema.ts";
+import { addSupernodeReports } from "./supernode-report-columns.ts";
 
 /** What the engines call the same thing differently. */
 export interface ColumnTypes {
@@ -26,6 +27,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "key log, revocations", up: addKeyLog },
   { name: "login attempts", up: addLoginAttempts },
   { name: "desktop supernodes", up: addDesktopSupernodes },
+  { name: "reports of supernodes", up: addSupernodeReports },
 ];
 
 interface MigrationOptions {

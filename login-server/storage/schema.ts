@@ -97,6 +97,12 @@ export interface Schema {
     device_id: DeviceId | null;
     /** Until when the list shows a member's; null: as long as the certificate is valid. */
     listed_until: number | null;
+    /** When it reported last; null: never yet. */
+    heard_at: number | null;
+    /** Since when it was never silent for long. */
+    up_since: number | null;
+    /** Nodes that it would still let attach, as it reported. */
+    room: number | null;
   };
   /** What members' desktop supernodes enrol with, once each. */
   enrolment_tickets: {
