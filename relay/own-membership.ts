@@ -23,6 +23,7 @@ export interface OwnMembershipParts {
   readonly folder: DataFolder;
   readonly loginServer: Pick<LoginServerClient, "supernodeList">;
   readonly anchor: TrustAnchor;
+  readonly isRevoked: (serial: number) => boolean;
   readonly keys: SupernodeKeys;
   readonly self: Member;
   /** The address to listen on. */
@@ -51,6 +52,7 @@ export async function joinOthers(parts: OwnMembershipParts): Promise<GossipMembe
     self,
     secretKey: keys.signing.secretKey,
     anchor,
+    isRevoked: parts.isRevoked,
     seeds: remembersOthers ? [] : await listed(parts),
     port,
     otherPort: await openUdpPort(listen, 0),

@@ -127,8 +127,10 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   const records = await openRecords(folder, anchor, log);
   undo.push(() => records.close());
   const tally = new RequestTally();
+  const notices = new NetworkNotices({ anchor, folder, log });
   const membership = await joinOthers({
     ...{ folder, loginServer, anchor, keys, self, listen, port: ports.gossip, random, times, log },
+    isRevoked: (serial) => notices.isRevoked(serial),
     gossipTimes: options.gossipTimes ?? {},
   });
   undo.push(() => membership.close());
@@ -151,7 +153,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     records,
     relay,
     search,
-    notices: new NetworkNotices({ anchor, folder, log }),
+    notices,
     fetchNotices: () => loginServer.notices(),
     tally,
     times,

@@ -13,10 +13,13 @@ export type TrustCertificate = (bytes: Uint8Array) => Signed<SupernodeCertificat
 
 export class CertificateDirectory {
   readonly #trust: TrustCertificate;
+  readonly #isRevoked: (serial: number) => boolean;
   readonly #certificates = new Map<SupernodeId, Signed<SupernodeCertificate>>();
 
-  constructor(trust: TrustCertificate) {
+  /** @param isRevoked whether the network has taken the certificate of this serial back */
+  constructor(trust: TrustCertificate, isRevoked: (serial: number) => boolean = () => false) {
     this.#trust = trust;
+    this.#isRevoked = isRevoked;
   }
 
   get(id: SupernodeId): Signed<SupernodeCertificate> | undefined {
@@ -27,16 +30,16 @@ export class CertificateDirectory {
     return this.#certificates.values();
   }
 
-  /** Takes a certificate that was checked already. */
+  /** Takes a certificate that was checked already, unless the network has taken it back. */
   add(certificate: Signed<SupernodeCertificate>): void {
     const { supernodeId, serial } = certificate.value;
     const known = this.#certificates.get(supernodeId);
-    if (known && known.value.serial >= serial) return;
+    if (this.#isRevoked(serial) || (known && known.value.serial >= serial)) return;
     if (!known && this.#certificates.size >= MAX_CERTIFICATES) return;
     this.#certificates.set(supernodeId, certificate);
   }
 
-  /** Whether the certificate is genuine; if so, it is known from now on. */
+  /** Whether the certificate is genuine; if so, it is known from now on, as long as it holds. */
   learn(certificate: Signed<SupernodeCertificate>): boolean {
     const known = this.#certificates.get(certificate.value.supernodeId);
     if (known && equalBytes(known.bytes, certificate.bytes)) return true;
@@ -49,9 +52,14 @@ export class CertificateDirectory {
     }
   }
 
-  forgetExpired(now: number): void {
+  /** Whether it holds no longer: expired, or taken back. */
+  isOver({ value: { expiresAt, serial } }: Signed<SupernodeCertificate>, now: number): boolean {
+    return expiresAt <= now || this.#isRevoked(serial);
+  }
+
+  sweep(now: number): void {
     for (const [id, certificate] of this.#certificates) {
-      if (certificate.value.expiresAt <= now) this.#certificates.delete(id);
+      if (this.isOver(certificate, now)) this.#certificates.delete(id);
     }
   }
 }

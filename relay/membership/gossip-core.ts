@@ -61,6 +61,7 @@ export interface GossipCoreOptions extends IdentityParts {
   /** Supernodes to begin with. */
   readonly seeds: Iterable<Signed<SupernodeCertificate>>;
   readonly trustCertificate: TrustCertificate;
+  readonly isRevoked?: (serial: number) => boolean;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly times: GossipTimes;
@@ -90,7 +91,7 @@ export class GossipCore {
       stage: { kind: "joining" },
       self: new Identity(options, now),
       table: new MemberTable(options.random),
-      certificates: new CertificateDirectory(options.trustCertificate),
+      certificates: new CertificateDirectory(options.trustCertificate, options.isRevoked),
       queue: new BroadcastQueue(),
       agenda: new Agenda(),
       health: new LocalHealth(),
@@ -172,7 +173,6 @@ export class GossipCore {
     return this.#context.certificates.get(id) ?? this.#context.table.get(id)?.certificate;
   }
 
-  /** When it wants to be woken next. */
   nextWakeAt(): number {
     return this.#context.agenda.nextAt();
   }

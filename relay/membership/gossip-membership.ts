@@ -32,6 +32,8 @@ export interface GossipMembershipParts {
   /** Ed25519, tweetnacl's format. */
   readonly secretKey: Uint8Array;
   readonly anchor: TrustAnchor;
+  /** Whether the network has taken the certificate of this serial back. */
+  readonly isRevoked?: (serial: number) => boolean;
   /** Certified supernodes to begin with: the login server's list, checked. */
   readonly seeds: readonly Member[];
   /** Closed with the membership. */
@@ -74,6 +76,7 @@ export class GossipMembership implements Membership {
         scheme: nodeSignatures,
         seeds: parts.seeds,
         trustCertificate: (bytes) => trustSupernodeCertificate(parts.anchor, bytes),
+        isRevoked: parts.isRevoked,
         random: parts.random,
         times: { ...GOSSIP_TIMES, ...parts.times },
       },

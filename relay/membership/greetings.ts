@@ -58,6 +58,8 @@ export class Greetings {
       metrics.refused.forged++;
       return null;
     }
+    // Taken back by the network.
+    if (!certificates.get(supernodeId)) return null;
     const known = table.get(supernodeId);
     if (known) {
       this.#roster.applyAnnouncement(announcement, null);

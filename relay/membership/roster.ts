@@ -128,12 +128,12 @@ export class Roster {
     this.#suspicions.postpone(byMs);
   }
 
-  /** Forgets the long dead, and those whose certificate is over. */
+  /** Forgets the long dead, and those whose certificate has expired or was taken back. */
   sweep(): void {
     const { table, certificates, times, now } = this.#context;
-    certificates.forgetExpired(now);
+    certificates.sweep(now);
     for (const peer of [...table.all()]) {
-      const isOver = peer.certificate.value.expiresAt <= now;
+      const isOver = certificates.isOver(peer.certificate, now);
       const isForgotten = !peer.isLive && now - peer.statusSince > times.deadMemoryMs;
       if (isOver && peer.isLive) this.#end(peer, "dead");
       if (isOver || isForgotten) table.remove(peer);

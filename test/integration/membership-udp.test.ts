@@ -29,6 +29,7 @@ const QUICK = {
   vouchRetryMs: 1_500,
   reconnectMs: 500,
   syncMs: 2_000,
+  sweepMs: 500,
 };
 
 let certificatePem: { key: string; cert: string; fingerprint: Uint8Array };
@@ -49,11 +50,14 @@ interface TestSupernode {
 
 let authority: TestAuthority;
 let supernodes: TestSupernode[];
+/** Serials of the certificates that the network has taken back. */
+let revoked: Set<number>;
 let ending: (() => void | Promise<void>)[];
 
 beforeEach(() => {
   authority = new TestAuthority(signingKeyPair());
   supernodes = [];
+  revoked = new Set();
   ending = [];
 });
 afterEach(async () => {
@@ -103,15 +107,16 @@ async function openPorts(): Promise<{ udp: DatagramPort; listener: tls.Server }>
 interface Choices {
   readonly tcp?: "open" | "closed" | "another-certificate";
   readonly former?: TestSupernode;
+  readonly serial?: number;
 }
 
-async function start({ tcp = "open", former }: Choices = {}): Promise<TestSupernode> {
+async function start({ tcp = "open", former, serial = 1 }: Choices = {}): Promise<TestSupernode> {
   const { udp, listener } = await openPorts();
   if (tcp === "closed") listener.close();
   const actor = new GossipActor(authority, {
     port: udp.port,
     tlsFingerprint: tcp === "another-certificate" ? new Uint8Array(32) : certificatePem.fingerprint,
-    ...(former ? { supernodeId: former.actor.id, serial: 2 } : {}),
+    ...(former ? { supernodeId: former.actor.id, serial: 2 } : { serial }),
   });
   const line = new Line(udp);
   const otherPort = await openUdpPort("127.0.0.1", 0);
@@ -120,6 +125,7 @@ async function start({ tcp = "open", former }: Choices = {}): Promise<TestSupern
     self: actor.certificate,
     secretKey: actor.keys.secretKey,
     anchor: trustAnchor(authority.networkKey, authority.now),
+    isRevoked: (serial) => revoked.has(serial),
     seeds: supernodes.map((other) => other.actor.certificate),
     port: line,
     otherPort,
@@ -194,6 +200,18 @@ describe("supernodes on real sockets", () => {
     supernodes = [];
     const again = await start({ former: third });
     await until(() => agree([first, second, again]), 20_000);
+  });
+
+  it("drop one whose certificate was taken back, and do not let it in again", async () => {
+    const [first, second] = (await network(2)) as [TestSupernode, TestSupernode];
+    const outlaw = await start({ serial: 77 });
+    await until(() => agree(supernodes), 20_000);
+    revoked.add(77);
+    await until(() => agree([first, second]), 20_000);
+    // It greets them and is passed on by nobody, for several rounds of both.
+    await new Promise((resolve) => setTimeout(resolve, 3 * QUICK.reconnectMs));
+    expect(agree([first, second])).toBe(true);
+    expect(outlaw.membership.members().has(outlaw.actor.id)).toBe(true);
   });
 
   it("turn away a newcomer whose TCP is closed, or answers with another certificate", async () => {

@@ -180,6 +180,7 @@ export async function startHostileSupernode(
   const membership = await joinOthers({
     ...{ folder, loginServer, anchor, keys, self, listen, port: ports.gossip, random: Math.random, log },
     times: RELAY_TIMES,
+    isRevoked: () => false,
     gossipTimes: QUICK_GOSSIP,
   });
   return {
