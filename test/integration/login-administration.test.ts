@@ -9,6 +9,7 @@ import {
   codeOf,
   enrol,
   get,
+  handle,
   login,
   newSupernode,
   newUser,
@@ -262,4 +263,25 @@ test("guesses at one password from many addresses are limited, and the owner's o
   for (const from of ["192.0.2.1", "192.0.2.2", "192.0.2.3"]) await guess(from, "nobody-here");
   expect((await guess("192.0.2.4", "nobody-here"))[0]).toBe("rate-limited");
   await login(url, "alice", "secret of alice");
+});
+
+test("SQL and markup in every field that people write are kept as they were written", async () => {
+  const dataFolder = servers.folder();
+  const { url } = await servers.start({ dataFolder });
+  const hostile = `'); DROP TABLE accounts; --<img src=x onerror="alert(1)">`;
+  const bob = await register(url, "bob");
+  const { body } = await registrationBody(url, newUser("alice"));
+  expect(codeOf(await post(url, "/v1/register/finish", { ...body, deviceName: hostile }))).toBe("ok");
+  const atBob = await servers.open(url, bob);
+  await atBob.call("requestBuddy", { handle: handle("alice"), greeting: hostile });
+  const { entries } = await atBob.call("syncBuddies", { since: 0 });
+  expect(entries).toMatchObject([{ handle: "alice", greeting: hostile }]);
+  await admin(dataFolder, "invite", "--note", hostile);
+  expect(await adminJson(dataFolder, "user", "alice")).toMatchObject({ devices: [{ name: hostile }] });
+  const { invitations } = (await adminJson(dataFolder, "invitations")) as { invitations: { note: string }[] };
+  expect(invitations.map(({ note }) => note)).toContain(hostile);
+  for (const name of [hostile, "alice' --", "alice; drop"]) {
+    await expect(admin(dataFolder, "user", name)).rejects.toEqual(refused("handle-malformed"));
+  }
+  expect((await login(url, "alice", "secret of alice")).handle).toBe("alice");
 });
