@@ -133,9 +133,9 @@ describe("profiles among holders who come and go", () => {
     });
 
   it("are whole again after a third of the holders died at once, three times, with newcomers in between", async () => {
-    network(24);
+    network(18);
     await holders.settled();
-    const people = crowd(40);
+    const people = crowd(16);
     expect(holders.missing(people)).toBe(0);
     for (let wave = 0; wave < 3; wave++) {
       const victims = [...holders.living.values()].filter((_, index) => index % 3 === wave);
