@@ -61,7 +61,7 @@ export interface GossipCoreOptions extends IdentityParts {
   /** Supernodes to begin with. */
   readonly seeds: Iterable<Signed<SupernodeCertificate>>;
   readonly trustCertificate: TrustCertificate;
-  readonly isRevoked?: (serial: number) => boolean;
+  readonly isRevoked?: ((serial: number) => boolean) | undefined;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly times: GossipTimes;
