@@ -46,12 +46,10 @@ export async function runDirectoryHost(): Promise<void> {
       return standpoints.map(({ self }) => Buffer.from(self.bytes).toString("base64"));
     },
     join({ certificates }) {
-      supernodes = standpoints.map((standpoint) => {
-        const seeds = certificates.map((bytes) =>
-          trustSupernodeCertificate(standpoint.anchor, Buffer.from(bytes, "base64")),
-        );
-        return new DirectorySupernode(standpoint, replicas, seeds);
-      });
+      const [first] = standpoints;
+      if (!first) return null;
+      const seeds = certificates.map((bytes) => trustSupernodeCertificate(first.anchor, Buffer.from(bytes, "base64")));
+      supernodes = standpoints.map((standpoint) => new DirectorySupernode(standpoint, replicas, seeds));
       return null;
     },
     members() {

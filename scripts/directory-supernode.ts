@@ -7,7 +7,6 @@ import { pino } from "pino";
 import type { DeviceId, SupernodeId, UserId } from "../protocol/identifiers.ts";
 import { type Lease, trustLease } from "../protocol/lease.ts";
 import { TIMES } from "../protocol/limits.ts";
-import { holdersOf } from "../protocol/placement.ts";
 import { decodeReplicationMessage, encodeReplicationMessage } from "../protocol/replication-message.ts";
 import type { Signed } from "../protocol/signed.ts";
 import { GossipMembership } from "../relay/membership/gossip-membership.ts";
@@ -116,9 +115,9 @@ export class DirectorySupernode implements LinkOwner {
   lookUp(userId: UserId): Promise<LookUpOutcome> {
     const { anchor } = this.#standpoint;
     const startedAt = performance.now();
-    const holders = holdersOf(userId, this.members, this.#replicas).sort(
-      (a, b) => Number(b === this.id) - Number(a === this.id),
-    );
+    const holders = this.#membership
+      .holdersOf(userId, this.#replicas)
+      .sort((a, b) => Number(b === this.id) - Number(a === this.id));
     const isUnsettled = this.#replication.isRepairing || anchor.now() - this.#changedAt < UNSETTLED_MS;
     const options = {
       confidence: "first",

@@ -18,6 +18,8 @@ Signatures are cheap stand-ins; packets are counted by their real size.
   --json               the figures as one JSON object on the last line`;
 
 const USERS = 20_000_000;
+/** From fewer that came or went nothing is reckoned. */
+const MIN_CHANGES = 6;
 /** Of a second run, in which nobody comes or goes. */
 const QUIET_MINUTES = 2;
 const SIZES = [1_000, 2_000, 5_000, 10_000, 20_000, 50_000];
@@ -67,7 +69,9 @@ else {
   });
   console.table(Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, { value }])));
   // What a massacre costs is no measure of every day.
-  if (run.kill === 0 && run.partition === 0) {
+  if (run.kill > 0 || run.partition > 0) console.log("\nNothing is reckoned from a run with a kill or a partition.");
+  else if (figures.changes < MIN_CHANGES) console.log("\nToo few have come or gone to reckon from: take more minutes.");
+  else {
     const quiet = simulate({ ...run, minutes: QUIET_MINUTES, medianSessionMs: Number.POSITIVE_INFINITY });
     const cost = gossipCost(quiet, figures);
     console.log(
