@@ -1,6 +1,7 @@
 /** One PostgreSQL for all tests that run over it; each of them gets databases of its own. */
 import type { TestProject } from "vitest/node";
 import { startPostgres, whyNoPostgres } from "./postgres-server.ts";
+import { whyNoRedis } from "./redis-server.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -10,6 +11,8 @@ declare module "vitest" {
 }
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  // Installed now, if it can be: a test has not that much time. Tests that need it say so themselves.
+  await whyNoRedis();
   const why = await whyNoPostgres();
   if (why !== null) {
     project.provide("database", { kind: "missing", why });
