@@ -4,8 +4,9 @@ import { KithError } from "../../protocol/errors.ts";
 import { parseInvitation } from "../../protocol/invitation.ts";
 import type { SessionView } from "../../protocol/ipc-schema.ts";
 import { Banner } from "../app/banner.tsx";
-import { useKith } from "../app/kith.tsx";
+import { useAppState, useKith } from "../app/kith.tsx";
 import { Logo } from "../app/logo.tsx";
+import { withoutNotice } from "../app/store.ts";
 import { useText } from "../texts/use-text.ts";
 import { PasswordField } from "./password-field.tsx";
 import { PlainField } from "./plain-field.tsx";
@@ -19,7 +20,8 @@ type Attempt =
 /** One form for both: whoever is new presses the other button. */
 export function SignInScreen({ session }: { readonly session: Extract<SessionView, { phase: "signed-out" }> }) {
   const text = useText();
-  const { bridge } = useKith();
+  const { bridge, store } = useKith();
+  const passing = useAppState((state) => state.notices);
   const [handle, setHandle] = useState(session.handle);
   const [password, setPassword] = useState("");
   const [loginServer, setLoginServer] = useState(session.loginServer);
@@ -73,6 +75,16 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
             {session.notice.message}
           </Banner>
         )}
+        {passing.map((notice) => (
+          <Banner
+            key={`${notice.code} ${notice.message}`}
+            icon="info"
+            tone="warning"
+            onDismiss={() => store.setState((state) => withoutNotice(state, notice))}
+          >
+            {notice.message}
+          </Banner>
+        ))}
         <Form className="form" onSubmit={submit} aria-label={text("signIn.title")}>
           <PlainField
             label={text("signIn.handle")}
