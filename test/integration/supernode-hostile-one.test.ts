@@ -1,7 +1,7 @@
 /** One hostile supernode among honest ones, in the place where it is asked first; whatever it does, people see what is so. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { KithError } from "../../protocol/errors.ts";
-import { Handle, type SupernodeId } from "../../protocol/identifiers.ts";
+import { Handle, type SupernodeId, type UserId } from "../../protocol/identifiers.ts";
 import { holdersOf, type Placed } from "../../protocol/placement.ts";
 import { decodeProfile, profileKeys } from "../../protocol/profile.ts";
 import { parseQuery, searchKey } from "../../protocol/search-term.ts";
@@ -195,56 +195,73 @@ describe("a hostile supernode", () => {
     return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
   };
 
+  /** Again, if it happened not to be asked: it may still be in bad books because of what it did before. */
+  const whereItIsAsked = async (name: keyof LinkHandlers, act: () => Promise<void>) => {
+    for (let attempt = 0; attempt < 6; attempt++) {
+      lies = {};
+      asked = [];
+      await act();
+      if (asked.includes(name)) return;
+      await new Promise((resolve) => setTimeout(resolve, FORGIVEN_MS * (attempt + 1)));
+    }
+    throw new Error(`it was never asked to ${name}`);
+  };
+
   describe.each(Object.entries(BEHAVIOURS))("that %s", (_, behaviour) => {
     it("does not keep a look-up from finding where somebody is", async () => {
-      const { now, told } = await scene();
-      const asker = await online(0, network.authority.device());
-      lies = behaviour(told);
-      const { devices } = await asker.call("lookUp", { userId: now.userId });
-      expect(devices).toMatchObject([{ state: "online", inbox: now.inbox }]);
-      expect(asked).toContain("find");
+      await whereItIsAsked("find", async () => {
+        const { now, told } = await scene();
+        const asker = await online(0, network.authority.device());
+        lies = behaviour(told);
+        const { devices } = await asker.call("lookUp", { userId: now.userId });
+        expect(devices).toMatchObject([{ state: "online", inbox: now.inbox }]);
+      });
     });
 
     it("does not keep a watcher from seeing somebody come and go", async () => {
-      const { now, told } = await scene();
-      lies = behaviour(told);
-      const watcher = await online(0, network.authority.device());
-      const { presences } = await watcher.call("watch", { userIds: [now.userId] });
-      const seen = () => inShort([...presences, ...watcher.pushed].at(-1));
-      await until(() => seen() === "online");
-      expect(asked).toContain("watchLeases");
-      await now.call("detach", {});
-      await until(() => seen() === "gone");
-      const again = await online(3, now.device);
-      await until(() => seen() === "online");
-      const inboxes = watcher.pushed.at(-1)?.devices.map(({ inbox }) => inbox);
-      expect(inboxes).toEqual([again.inbox]);
+      await whereItIsAsked("watchLeases", async () => {
+        const { now, told } = await scene();
+        lies = behaviour(told);
+        const watcher = await online(0, network.authority.device());
+        const { presences } = await watcher.call("watch", { userIds: [now.userId] });
+        const seen = () => inShort([...presences, ...watcher.pushed].at(-1));
+        await until(() => seen() === "online");
+        await now.call("detach", {});
+        await until(() => seen() === "gone");
+        const again = await online(3, now.device);
+        await until(() => seen() === "online");
+        const inboxes = watcher.pushed.at(-1)?.devices.map(({ inbox }) => inbox);
+        expect(inboxes).toEqual([again.inbox]);
+      });
     });
 
     it("does not keep a search from finding exactly those who are to be found", async () => {
-      const { handle, name, oldName, told } = await scene();
-      const asker = await online(0, network.authority.device());
-      lies = behaviour(told);
-      const found = async (text: string) => {
-        const { profiles } = await asker.call("search", { text, cursor: null });
-        return profiles.map((bytes) => decodeProfile(bytes).value.handle);
-      };
-      expect(await found(name)).toEqual([handle]);
-      expect(asked).toContain("searchProfiles");
-      expect(await found(oldName)).toEqual([]);
+      await whereItIsAsked("searchProfiles", async () => {
+        const { handle, name, oldName, told } = await scene();
+        const asker = await online(0, network.authority.device());
+        lies = behaviour(told);
+        const found = async (text: string) => {
+          const { profiles } = await asker.call("search", { text, cursor: null });
+          return profiles.map((bytes) => decodeProfile(bytes).value.handle);
+        };
+        expect(await found(name)).toEqual([handle]);
+        expect(await found(oldName)).toEqual([]);
+      });
     });
   });
 
   it("shows in the metrics of those whom it has lied to", async () => {
-    const { name, now, told } = await scene();
     const asker = await online(0, network.authority.device());
+    const lieTo = async (act: (name: string, userId: UserId) => Promise<unknown>) => {
+      const { name, now, told } = await scene();
+      lies = BEHAVIOURS["serves what nobody has signed"]?.(told) ?? {};
+      await act(name, now.userId);
+    };
     const forged = 'kith_search_holder_faults_total{fault="forged"}';
     const [searches, lookUps] = [await metric(forged), await metric("kith_holder_faults_total")];
-    lies = BEHAVIOURS["serves what nobody has signed"]?.(told) ?? {};
-    await asker.call("search", { text: name, cursor: null });
+    await whereItIsAsked("searchProfiles", () => lieTo((text) => asker.call("search", { text, cursor: null })));
     expect(await metric(forged)).toBeGreaterThan(searches);
-    await new Promise((resolve) => setTimeout(resolve, FORGIVEN_MS * 2));
-    await asker.call("lookUp", { userId: now.userId });
+    await whereItIsAsked("find", () => lieTo((_, userId) => asker.call("lookUp", { userId })));
     expect(await metric("kith_holder_faults_total")).toBeGreaterThan(lookUps);
   });
 });
