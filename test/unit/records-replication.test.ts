@@ -1,21 +1,11 @@
 /** Holders that come, go and lie, under a virtual clock: what becomes of the records. */
-import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
-import { KithError } from "../../protocol/errors.ts";
 import { TIMES } from "../../protocol/limits.ts";
 import { holdersOf } from "../../protocol/placement.ts";
-import {
-  decodeReplicationMessage,
-  encodeReplicationMessage,
-  MAX_SENT,
-  type ReplicationMessage,
-  replicationBytes,
-} from "../../protocol/replication-message.ts";
-import { PlacementTable } from "../../relay/records/placement-table.ts";
-import { deviceNumber, madeAccount, madeLease, supernodeNumber } from "../support/made-leases.ts";
+import type { ReplicationMessage } from "../../protocol/replication-message.ts";
+import { madeAccount, madeLease, supernodeNumber } from "../support/made-leases.ts";
 import { type Holder, ReplicaNetwork } from "../support/replica-network.ts";
 
-const RUNS = Number(process.env.FUZZ_RUNS ?? 10_000);
 const START = 1_800_000_000_000;
 const SECOND = 1_000;
 const USERS = 120;
@@ -52,33 +42,6 @@ const lost = (network: ReplicaNetwork) =>
     .length;
 const sum = (network: ReplicaNetwork, pick: (holder: Holder) => number) =>
   network.up.reduce((total, holder) => total + pick(holder), 0);
-
-describe("placement of many users under the same members", () => {
-  it("is placement, and nobody who holds is ever passed over", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 150 }), fc.nat(10_000), fc.constantFrom(1, 3, 8), (size, seed, count) => {
-        const members = Array.from({ length: size }, (_, at) => supernodeNumber(seed + at));
-        const table = new PlacementTable(members);
-        for (const { userId } of accounts.slice(0, 8)) {
-          const holders = table.holders(userId, count);
-          expect(holders).toEqual(holdersOf(userId, members, count));
-          for (const holder of holders) expect(table.maybeHolds(userId, holder)).toBe(true);
-        }
-      }),
-      { numRuns: 40 },
-    );
-  });
-
-  it("passes over most of those who do not hold, where there are many", () => {
-    const members = Array.from({ length: 1_000 }, (_, at) => supernodeNumber(at));
-    const table = new PlacementTable(members);
-    const perhaps = accounts.reduce(
-      (total, { userId }) => total + members.filter((id) => table.maybeHolds(userId, id)).length,
-      0,
-    );
-    expect(perhaps / accounts.length).toBeLessThan(60);
-  });
-});
 
 describe("when holders die", () => {
   it("their records are whole again within seconds, sightings of people who are away included", () => {
@@ -391,61 +354,5 @@ describe("what is not taken", () => {
     network.time.run(SECOND);
     expect(holder.metrics.sent).toBe(0);
     expect(holder.metrics.refused.unsolicited).toBe(1);
-  });
-});
-
-describe("on the wire", () => {
-  const messages = (): ReplicationMessage[] => [
-    {
-      type: "offer",
-      offerId: 0xffffffff,
-      records: leases
-        .slice(0, 3)
-        .map(({ value: { userId, sequence } }) => ({ userId, deviceId: deviceNumber(7), sequence })),
-    },
-    { type: "answer", offerId: 3, wanted: [0, 999], held: [1] },
-    {
-      type: "records",
-      records: leases.slice(0, 2).map(({ bytes }) => ({ lease: bytes, gone: true, lastSeenAt: START })),
-    },
-  ];
-
-  it("every message survives, has the size that is reckoned with, and fits a frame when full", () => {
-    for (const message of messages()) {
-      const bytes = encodeReplicationMessage(message);
-      expect(bytes).toHaveLength(replicationBytes(message));
-      expect(encodeReplicationMessage(decodeReplicationMessage(bytes))).toEqual(bytes);
-    }
-    const largest = new Uint8Array(468);
-    const full = {
-      type: "records",
-      records: Array(MAX_SENT).fill({ lease: largest, gone: false, lastSeenAt: 1 }),
-    } as const;
-    expect(replicationBytes(full)).toBeLessThan(128 * 1024);
-  });
-
-  it("rubbish, or what is nearly right, is refused as malformed and nothing worse", () => {
-    const originals = messages().map(encodeReplicationMessage);
-    const nearly = fc
-      .record({
-        original: fc.constantFrom(...originals),
-        changes: fc.array(fc.record({ at: fc.nat(600), to: fc.nat(255) }), { maxLength: 5 }),
-        keep: fc.nat(600),
-      })
-      .map(({ original, changes, keep }) => {
-        const bytes = Uint8Array.from(original.subarray(0, keep));
-        for (const { at, to } of changes) if (at < bytes.length) bytes[at] = to;
-        return bytes;
-      });
-    fc.assert(
-      fc.property(fc.oneof(fc.uint8Array({ maxLength: 400 }), nearly), (bytes) => {
-        try {
-          return Buffer.from(encodeReplicationMessage(decodeReplicationMessage(bytes))).equals(bytes);
-        } catch (error) {
-          return error instanceof KithError && error.code === "malformed";
-        }
-      }),
-      { numRuns: RUNS },
-    );
   });
 });
