@@ -86,6 +86,8 @@ function post<O extends z.ZodType>(
       response.on("error", (error) => reject(new ComeAgain(0, error)));
       response.on("end", () => {
         const ms = performance.now() - sentAt;
+        // Node itself hangs up, without a body, on a connection that waited too long for its turn (408).
+        if (response.statusCode === 408) return reject(new ComeAgain(0));
         const json: unknown = JSON.parse(Buffer.concat(chunks).toString());
         if (response.statusCode === 200) return resolve({ ms, answer: output.parse(json) });
         const { code, details } = HttpError.parse(json).error;

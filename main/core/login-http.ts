@@ -135,9 +135,12 @@ export class LoginHttp {
     }
   }
 
-  /** A proxy that stands before a stopped login server answers 502 to 504 in words of its own. */
+  /**
+   * A proxy that stands before a stopped login server answers 502 to 504 in words of its own; Node hangs up with
+   * an empty 408 on a connection whose turn did not come in time.
+   */
   #refusal(status: number, cause?: unknown): KithError {
-    return status >= 502 && status <= 504
+    return status === 408 || (status >= 502 && status <= 504)
       ? new KithError("login-server-unreachable", { address: this.#origin }, { cause })
       : this.#nonsense(cause);
   }
