@@ -148,7 +148,7 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
     });
     const port = await listen(http, host, options.port ?? 0, "--listen");
     url = `${tls ? "https" : "http"}://${authorityOf({ host, port })}`;
-    if (options.tls && http instanceof SecureServer) closers.push(followTlsFiles(options.tls, http, log));
+    if (options.tls && tls && http instanceof SecureServer) closers.push(followTlsFiles(options.tls, tls, http, log));
     closers.push(await openAdminEndpoint(options.dataFolder, { ...services, log }));
     const metricsUrl = options.metrics ? await openMetrics(options.metrics) : null;
     const firstInvitation = (await services.isUntouched())

@@ -1,5 +1,5 @@
 /** The certificate in files of the host's own; whatever renews them, the server takes the new ones without a restart. */
-import { readFileSync, unwatchFile, watchFile } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { Server } from "node:https";
 import { createSecureContext } from "node:tls";
 import type { Logger } from "pino";
@@ -33,22 +33,29 @@ export function readTlsFiles(files: TlsFiles): CertificateAndKey {
 /**
  * Takes new certificates over while the server runs; open connections keep theirs. A pair that does not fit,
  * as in the moment between the two files' renewals, changes nothing.
+ * @param shown what the server began with
  * @returns stops looking
  */
-export function followTlsFiles(files: TlsFiles, server: Server, log: Logger): () => void {
-  const reload = () => {
+export function followTlsFiles(files: TlsFiles, shown: CertificateAndKey, server: Server, log: Logger): () => void {
+  let latest = shown;
+  let complaint: string | null = null;
+  // Compared by what is in them: file times, and watchers that begin with them, can miss a change that comes early.
+  const look = () => {
     try {
-      server.setSecureContext(readTlsFiles(files));
+      const pair = readTlsFiles(files);
+      complaint = null;
+      if (pair.cert.equals(latest.cert) && pair.key.equals(latest.key)) return;
+      server.setSecureContext(pair);
+      latest = pair;
       log.info("certificate read again");
     } catch (error) {
-      log.error({ code: KithError.from(error).code }, "the certificate's files do not fit: the one before stays");
+      const { code, message } = KithError.from(error);
+      if (message !== complaint) log.error({ code }, "the certificate's files do not fit: the one before stays");
+      complaint = message;
     }
   };
-  const paths = [files.cert, files.key];
-  for (const path of paths) watchFile(path, { interval: LOOK_EVERY_MS, persistent: false }, reload);
-  return () => {
-    for (const path of paths) unwatchFile(path, reload);
-  };
+  const timer = setInterval(look, LOOK_EVERY_MS).unref();
+  return () => clearInterval(timer);
 }
 
 function reasonOf(error: unknown): string {
