@@ -39,7 +39,6 @@ afterAll(() => lifetime.end());
 describe.skipIf(reason !== null)(reason === null ? "firewalls" : `firewalls (skipped: ${reason})`, () => {
   test.each([
     ["cone", "cone", "direct"],
-    ["cone", "symmetric", "relayed"],
     ["udp-blocked", "web-only", "relayed-tcp"],
     ["public", "proxy-only", "relayed-tcp"],
   ] as const)("a call from behind %s to behind %s is %s, with sound both ways and no gap", async (a, b, path) => {
