@@ -181,12 +181,13 @@ describe("presence", () => {
     cleanUps.push(() => bob.close());
     // The first link through the line may take a slow machine longer than the answer waits; then it is pushed.
     const [first] = (await watch(alice, bob)).presences;
-    if (inShort(first) !== "online") await alice.sees(bob.userId, "online");
+    if (inShort(first) !== "online") await alice.sees(bob.userId, "online", 80_000);
     line.stall();
-    await alice.sees(bob.userId, "unknown");
+    await alice.sees(bob.userId, "unknown", 80_000);
     line.resume();
-    await alice.sees(bob.userId, "online");
-  });
+    await alice.sees(bob.userId, "online", 80_000);
+    // Links that fail are dialled again after up to half a minute.
+  }, 240_000);
 
   it("comes for a thousand users in answers that fit a frame", async () => {
     const seats = await Promise.all(Array.from({ length: 30 }, (_, index) => online(index % 3)));
