@@ -101,10 +101,14 @@ export class TestNetwork {
     return forked;
   }
 
-  /** Waits until every supernode in this process has seen all the others in the list. */
+  /** Waits until every supernode in this process knows all that run; those that have ended are soon known no more. */
   async acquainted(): Promise<void> {
-    const ids = [...this.supernodes, ...this.#forked].map((supernode) => supernode.supernodeId);
-    await until(() => this.supernodes.every((one) => ids.every((id) => one.members().includes(id))));
+    await until(() => {
+      const here = this.supernodes.filter((one) => one.stage().kind !== "left");
+      const forked = this.#forked.filter(({ process: { child } }) => (child.exitCode ?? child.signalCode) === null);
+      const ids = [...here, ...forked].map((supernode) => supernode.supernodeId);
+      return here.every((one) => ids.every((id) => one.members().includes(id)));
+    });
   }
 
   async certificateOf(supernodeId: SupernodeId): Promise<SupernodeCertificate> {
