@@ -1,70 +1,59 @@
-import { useEffect, useState } from "react";
-import { Button, Dialog, Heading, Modal, ModalOverlay, Tab, TabList, TabPanel, Tabs } from "react-aria-components";
+import { useState } from "react";
+import { Button, Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import type { IPC_METHODS, SessionView } from "../../protocol/ipc-schema.ts";
 import type { Output } from "../../protocol/rpc.ts";
 import { useKith } from "../app/kith.tsx";
+import { ModalDialog, type Opening } from "../app/modal-dialog.tsx";
+import { Trouble } from "../app/trouble.tsx";
+import { useOnOpen } from "../app/use-on-open.ts";
+import { useRequest } from "../app/use-request.ts";
 import { useText } from "../texts/use-text.ts";
 import { BlockedPeople } from "./blocked-people.tsx";
 import { ChangePassword } from "./change-password.tsx";
 import { DeviceList } from "./device-list.tsx";
 import { MakeRecoveryKey } from "./make-recovery-key.tsx";
 import { RunNetwork } from "./run-network.tsx";
-import { useRequest } from "./use-request.ts";
 import { YourData } from "./your-data.tsx";
 
 export type AccountView = Output<(typeof IPC_METHODS)["account"]>;
 
-interface AccountDialogProps {
-  readonly session: Extract<SessionView, { phase: "signed-in" }>;
-  readonly isOpen: boolean;
-  readonly onOpenChange: (open: boolean) => void;
-}
+type SignedIn = Extract<SessionView, { phase: "signed-in" }>;
 
-export function AccountDialog({ session, isOpen, onOpenChange }: AccountDialogProps) {
+export function AccountDialog({ session, ...opening }: Opening & { readonly session: SignedIn }) {
+  const text = useText();
   return (
-    <ModalOverlay className="overlay" isOpen={isOpen} onOpenChange={onOpenChange} isDismissable>
-      <Modal className="modal modal-wide">
-        <AccountTabs session={session} />
-      </Modal>
-    </ModalOverlay>
+    <ModalDialog title={text("account.title", { handle: session.handle })} isWide {...opening}>
+      <AccountTabs session={session} />
+      <div className="dialog-buttons">
+        <Button slot="close" className="button">
+          {text("dialog.close")}
+        </Button>
+      </div>
+    </ModalDialog>
   );
 }
 
+const TABS = ["devices", "password", "recovery", "data", "blocked"] as const;
+
 /** Asks the login server anew whenever it is opened, and after every change. */
-function AccountTabs({ session }: Pick<AccountDialogProps, "session">) {
+function AccountTabs({ session }: { readonly session: SignedIn }) {
   const text = useText();
   const { bridge } = useKith();
   const [account, setAccount] = useState<AccountView | null>(null);
   const { run, trouble } = useRequest();
   const reload = () => run(async () => setAccount(await bridge.invoke("account", {})));
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the dialog opens
-  useEffect(() => void reload(), []);
+  useOnOpen(() => void reload());
   return (
-    <Dialog className="dialog">
-      <Heading slot="title" className="dialog-title">
-        {text("account.title", { handle: session.handle })}
-      </Heading>
-      <div className="form-error" role="alert">
-        {trouble}
-      </div>
+    <>
+      <Trouble>{trouble}</Trouble>
       {account !== null && (
         <Tabs className="tabs">
           <TabList className="tab-list" aria-label={text("account.title", { handle: session.handle })}>
-            <Tab id="devices" className="tab">
-              {text("account.devices")}
-            </Tab>
-            <Tab id="password" className="tab">
-              {text("account.password")}
-            </Tab>
-            <Tab id="recovery" className="tab">
-              {text("account.recovery")}
-            </Tab>
-            <Tab id="data" className="tab">
-              {text("account.data")}
-            </Tab>
-            <Tab id="blocked" className="tab">
-              {text("account.blocked")}
-            </Tab>
+            {TABS.map((id) => (
+              <Tab key={id} id={id} className="tab">
+                {text(`account.${id}`)}
+              </Tab>
+            ))}
             {account.role === "administrator" && (
               <Tab id="network" className="tab">
                 {text("account.network")}
@@ -91,11 +80,6 @@ function AccountTabs({ session }: Pick<AccountDialogProps, "session">) {
           </TabPanel>
         </Tabs>
       )}
-      <div className="dialog-buttons">
-        <Button slot="close" className="button">
-          {text("dialog.close")}
-        </Button>
-      </div>
-    </Dialog>
+    </>
   );
 }

@@ -1,10 +1,12 @@
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { Button } from "react-aria-components";
 import type { IPC_METHODS } from "../../protocol/ipc-schema.ts";
 import type { Output } from "../../protocol/rpc.ts";
 import { useKith } from "../app/kith.tsx";
+import { Trouble } from "../app/trouble.tsx";
+import { useOnOpen } from "../app/use-on-open.ts";
+import { useRequest } from "../app/use-request.ts";
 import { useText } from "../texts/use-text.ts";
-import { useRequest } from "./use-request.ts";
 
 type People = Output<(typeof IPC_METHODS)["blocked"]>["people"];
 
@@ -14,8 +16,7 @@ export function BlockedPeople() {
   const { bridge } = useKith();
   const [people, setPeople] = useState<People>([]);
   const { run, isRunning, trouble } = useRequest();
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the tab opens
-  useEffect(() => void run(async () => setPeople((await bridge.invoke("blocked", {})).people)), []);
+  useOnOpen(() => void run(async () => setPeople((await bridge.invoke("blocked", {})).people)));
 
   function unblock(userId: People[number]["userId"]): void {
     void run(async () => {
@@ -39,9 +40,7 @@ export function BlockedPeople() {
           </li>
         ))}
       </ul>
-      <div className="form-error" role="alert">
-        {trouble}
-      </div>
+      <Trouble>{trouble}</Trouble>
     </>
   );
 }

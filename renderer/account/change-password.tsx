@@ -1,9 +1,10 @@
 import { type FormEvent, useState } from "react";
 import { Button, Form } from "react-aria-components";
 import { useKith } from "../app/kith.tsx";
-import { PasswordField } from "../sign-in/password-field.tsx";
+import { PasswordField } from "../app/password-field.tsx";
+import { Trouble } from "../app/trouble.tsx";
+import { useRequest } from "../app/use-request.ts";
 import { useText } from "../texts/use-text.ts";
-import { useRequest } from "./use-request.ts";
 
 export function ChangePassword() {
   const text = useText();
@@ -26,9 +27,7 @@ export function ChangePassword() {
       <p className="dialog-words">{text("password.explain")}</p>
       <PasswordField label={text("password.current")} value={current} onChange={setCurrent} />
       <PasswordField label={text("password.next")} value={next} onChange={setNext} isNew />
-      <div className="form-error" role="alert">
-        {trouble}
-      </div>
+      <Trouble>{trouble}</Trouble>
       <div className="form-done" role="status">
         {state.phase === "done" && text("password.done")}
         {isRunning && text("password.running")}

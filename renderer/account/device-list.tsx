@@ -2,9 +2,10 @@ import { Button } from "react-aria-components";
 import { FormattedDate } from "react-intl";
 import type { DeviceId } from "../../protocol/identifiers.ts";
 import { useKith } from "../app/kith.tsx";
+import { Trouble } from "../app/trouble.tsx";
+import { useRequest } from "../app/use-request.ts";
 import { useText } from "../texts/use-text.ts";
 import type { AccountView } from "./account-dialog.tsx";
-import { useRequest } from "./use-request.ts";
 
 export function DeviceList({
   devices,
@@ -56,9 +57,7 @@ export function DeviceList({
           </li>
         ))}
       </ul>
-      <div className="form-error" role="alert">
-        {trouble}
-      </div>
+      <Trouble>{trouble}</Trouble>
     </>
   );
 }

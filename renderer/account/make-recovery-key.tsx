@@ -3,10 +3,11 @@ import { Button } from "react-aria-components";
 import { FormattedDate } from "react-intl";
 import type { SessionView } from "../../protocol/ipc-schema.ts";
 import { useKith } from "../app/kith.tsx";
+import { Trouble } from "../app/trouble.tsx";
+import { useRequest } from "../app/use-request.ts";
 import { useText } from "../texts/use-text.ts";
 import type { AccountView } from "./account-dialog.tsx";
 import { saveText } from "./save-text.ts";
-import { useRequest } from "./use-request.ts";
 
 /** The key is shown once, to be printed, saved or written down. */
 export function MakeRecoveryKey({
@@ -56,9 +57,7 @@ export function MakeRecoveryKey({
           <p className="recovery-key">{recoveryKey}</p>
         </section>
       )}
-      <div className="form-error" role="alert">
-        {trouble}
-      </div>
+      <Trouble>{trouble}</Trouble>
       <div className="dialog-buttons">
         {recoveryKey === "" ? (
           <Button className="button button-primary" isDisabled={isRunning} onPress={make}>

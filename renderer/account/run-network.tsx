@@ -1,11 +1,13 @@
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { Button } from "react-aria-components";
 import { FormattedDate } from "react-intl";
 import type { IPC_METHODS } from "../../protocol/ipc-schema.ts";
 import type { Output } from "../../protocol/rpc.ts";
 import { useKith } from "../app/kith.tsx";
+import { Trouble } from "../app/trouble.tsx";
+import { useOnOpen } from "../app/use-on-open.ts";
+import { useRequest } from "../app/use-request.ts";
 import { useText } from "../texts/use-text.ts";
-import { useRequest } from "./use-request.ts";
 
 type Applicants = Output<(typeof IPC_METHODS)["applicants"]>["applicants"];
 type Invited = Output<(typeof IPC_METHODS)["invite"]>;
@@ -22,8 +24,7 @@ export function RunNetwork() {
   const inviting = useRequest();
   const deciding = useRequest();
   const reload = async () => setApplicants((await bridge.invoke("applicants", {})).applicants);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: once, when the tab opens
-  useEffect(() => void deciding.run(reload), []);
+  useOnOpen(() => void deciding.run(reload));
 
   function invite(wish: typeof SINGLE): void {
     void inviting.run(async () => setInvited(await bridge.invoke("invite", wish)));
@@ -48,9 +49,7 @@ export function RunNetwork() {
             </p>
           </div>
         )}
-        <div className="form-error" role="alert">
-          {inviting.trouble}
-        </div>
+        <Trouble>{inviting.trouble}</Trouble>
         <div className="dialog-buttons">
           <Button className="button" isDisabled={inviting.isRunning} onPress={() => invite(GROUP)}>
             {text("network.inviteGroup", GROUP)}
@@ -81,9 +80,7 @@ export function RunNetwork() {
             </li>
           ))}
         </ul>
-        <div className="form-error" role="alert">
-          {deciding.trouble}
-        </div>
+        <Trouble>{deciding.trouble}</Trouble>
       </section>
     </>
   );

@@ -1,10 +1,11 @@
 import { type FormEvent, useState } from "react";
 import { Button, Form } from "react-aria-components";
 import { useKith } from "../app/kith.tsx";
-import { PasswordField } from "../sign-in/password-field.tsx";
+import { PasswordField } from "../app/password-field.tsx";
+import { Trouble } from "../app/trouble.tsx";
+import { useRequest } from "../app/use-request.ts";
 import { useText } from "../texts/use-text.ts";
 import { saveText } from "./save-text.ts";
-import { useRequest } from "./use-request.ts";
 
 export function YourData({ handle }: { readonly handle: string }) {
   const text = useText();
@@ -30,9 +31,7 @@ export function YourData({ handle }: { readonly handle: string }) {
       <section className="settings-group">
         <h3 className="settings-heading">{text("data.export")}</h3>
         <p className="dialog-words">{text("data.exportExplain")}</p>
-        <div className="form-error" role="alert">
-          {exporting.trouble}
-        </div>
+        <Trouble>{exporting.trouble}</Trouble>
         <div className="dialog-buttons">
           <Button className="button" isDisabled={exporting.isRunning} onPress={exportAll}>
             {text("data.exportNow")}
@@ -44,9 +43,7 @@ export function YourData({ handle }: { readonly handle: string }) {
         <p className="dialog-words">{text("data.deleteExplain", { handle })}</p>
         <Form className="form" onSubmit={submit}>
           <PasswordField label={text("password.current")} value={password} onChange={setPassword} />
-          <div className="form-error" role="alert">
-            {deleting.trouble}
-          </div>
+          <Trouble>{deleting.trouble}</Trouble>
           <div className="dialog-buttons">
             <Button type="submit" className="button button-danger" isDisabled={deleting.isRunning || password === ""}>
               {text("data.deleteNow", { handle })}

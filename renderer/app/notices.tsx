@@ -1,17 +1,16 @@
 import type { SessionView } from "../../protocol/ipc-schema.ts";
 import { useText } from "../texts/use-text.ts";
 import { Banner } from "./banner.tsx";
-import { useAppState, useAttempt, useKith } from "./kith.tsx";
-import { withoutNotice } from "./store.ts";
+import { useAttempt, useKith } from "./kith.tsx";
+import { PassingNotices } from "./passing-notices.tsx";
 
 type SignedIn = Extract<SessionView, { phase: "signed-in" }>;
 
 /** Keys that are not as they should be, then trouble that stands, then trouble that has passed; the connection comes first. */
 export function Notices({ session }: { readonly session: SignedIn }) {
   const text = useText();
-  const { store, bridge } = useKith();
+  const { bridge } = useKith();
   const attempt = useAttempt();
-  const passing = useAppState((state) => state.notices);
   return (
     <div className="notices" role="status">
       {session.alerts.map(({ alertId, message }) => (
@@ -39,16 +38,7 @@ export function Notices({ session }: { readonly session: SignedIn }) {
           {notice.message}
         </Banner>
       ))}
-      {passing.map((notice) => (
-        <Banner
-          key={`${notice.code} ${notice.message}`}
-          icon="info"
-          tone="warning"
-          onDismiss={() => store.setState((state) => withoutNotice(state, notice))}
-        >
-          {notice.message}
-        </Banner>
-      ))}
+      <PassingNotices />
     </div>
   );
 }

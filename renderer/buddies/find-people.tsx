@@ -3,6 +3,7 @@ import { Button, Input, Label, SearchField, Text } from "react-aria-components";
 import { KithError } from "../../protocol/errors.ts";
 import type { PersonView } from "../../protocol/ipc-schema.ts";
 import { useKith } from "../app/kith.tsx";
+import { Trouble } from "../app/trouble.tsx";
 import { useText } from "../texts/use-text.ts";
 import { FoundPeople } from "./found-people.tsx";
 
@@ -66,9 +67,7 @@ export function FindPeople({ greeting }: { readonly greeting: string }) {
           {text("findPeople.hint")}
         </Text>
       </SearchField>
-      <div className="form-error" role="alert">
-        {search.phase === "refused" && search.message}
-      </div>
+      <Trouble>{search.phase === "refused" && search.message}</Trouble>
       <p className="find-words" role="status">
         {search.phase === "running" && text("findPeople.searching")}
         {search.phase === "found" && text("findPeople.count", { count: search.found.people.length })}

@@ -3,21 +3,23 @@ import { Button, Menu, MenuItem, MenuTrigger, Popover } from "react-aria-compone
 import { FormattedRelativeTime } from "react-intl";
 import type { BuddyView } from "../../protocol/ipc-schema.ts";
 import { Avatar } from "../app/avatar.tsx";
+import { ConfirmDialog } from "../app/confirm-dialog.tsx";
 import { Icon } from "../app/icon.tsx";
 import { useAppState, useAttempt, useKith } from "../app/kith.tsx";
 import { buddyName } from "../buddies/buddy-name.ts";
 import { PRESENCE_WORDS, PresenceMark } from "../buddies/presence.tsx";
 import { useText } from "../texts/use-text.ts";
-import { BlockBuddy } from "./block-buddy.tsx";
 import { LabelBuddy } from "./label-buddy.tsx";
-import { RemoveBuddy } from "./remove-buddy.tsx";
 
 export function ConversationHeader({ buddy }: { readonly buddy: BuddyView }) {
   const text = useText();
   const { bridge } = useKith();
   const attempt = useAttempt();
   const [dialog, setDialog] = useState<"label" | "block" | "remove" | null>(null);
-  const show = (which: typeof dialog) => (isOpen: boolean) => setDialog(isOpen ? which : null);
+  const opening = (which: typeof dialog) => ({
+    isOpen: dialog === which,
+    onOpenChange: (isOpen: boolean) => setDialog(isOpen ? which : null),
+  });
   const talkingTo = useAppState(({ call }) => (call.phase === "idle" || call.phase === "ended" ? null : call.peer));
   const { userId, handle, relation, presence, statusText, keyChanged } = buddy;
   return (
@@ -66,9 +68,21 @@ export function ConversationHeader({ buddy }: { readonly buddy: BuddyView }) {
           </Menu>
         </Popover>
       </MenuTrigger>
-      <LabelBuddy buddy={buddy} isOpen={dialog === "label"} onOpenChange={show("label")} />
-      <BlockBuddy buddy={buddy} isOpen={dialog === "block"} onOpenChange={show("block")} />
-      <RemoveBuddy buddy={buddy} isOpen={dialog === "remove"} onOpenChange={show("remove")} />
+      <LabelBuddy buddy={buddy} {...opening("label")} />
+      <ConfirmDialog
+        title={text("blockBuddy.title", { handle })}
+        explanation={text("blockBuddy.explain")}
+        confirm={text("blockBuddy.confirm")}
+        onConfirm={() => attempt(bridge.invoke("blockBuddy", { userId }))}
+        {...opening("block")}
+      />
+      <ConfirmDialog
+        title={text("removeBuddy.title", { handle })}
+        explanation={text("removeBuddy.explain")}
+        confirm={text("removeBuddy.confirm")}
+        onConfirm={() => attempt(bridge.invoke("removeBuddy", { userId }))}
+        {...opening("remove")}
+      />
     </header>
   );
 }

@@ -1,29 +1,24 @@
 import { type FormEvent, useState } from "react";
-import { Button, Dialog, Form, Heading, Modal, ModalOverlay } from "react-aria-components";
+import { Button, Form } from "react-aria-components";
 import type { BuddyView } from "../../protocol/ipc-schema.ts";
-import { useRequest } from "../account/use-request.ts";
 import { useKith } from "../app/kith.tsx";
-import { PlainField } from "../sign-in/plain-field.tsx";
+import { ModalDialog, type Opening } from "../app/modal-dialog.tsx";
+import { PlainField } from "../app/plain-field.tsx";
+import { Trouble } from "../app/trouble.tsx";
+import { useRequest } from "../app/use-request.ts";
 import { useText } from "../texts/use-text.ts";
 
-interface LabelBuddyProps {
-  readonly buddy: BuddyView;
-  readonly isOpen: boolean;
-  readonly onOpenChange: (open: boolean) => void;
-}
-
-export function LabelBuddy({ buddy, isOpen, onOpenChange }: LabelBuddyProps) {
+export function LabelBuddy({ buddy, ...opening }: Opening & { readonly buddy: BuddyView }) {
+  const text = useText();
   return (
-    <ModalOverlay className="overlay" isOpen={isOpen} onOpenChange={onOpenChange} isDismissable>
-      <Modal className="modal">
-        <LabelForm buddy={buddy} onDone={() => onOpenChange(false)} />
-      </Modal>
-    </ModalOverlay>
+    <ModalDialog title={text("labelBuddy.title", { handle: buddy.handle })} {...opening}>
+      <LabelForm buddy={buddy} onDone={() => opening.onOpenChange(false)} />
+    </ModalDialog>
   );
 }
 
 /** An own name for a buddy and the groups that they stand in, with commas between them. */
-function LabelForm({ buddy, onDone }: Pick<LabelBuddyProps, "buddy"> & { readonly onDone: () => void }) {
+function LabelForm({ buddy, onDone }: { readonly buddy: BuddyView; readonly onDone: () => void }) {
   const text = useText();
   const { bridge } = useKith();
   const [alias, setAlias] = useState(buddy.alias);
@@ -39,10 +34,7 @@ function LabelForm({ buddy, onDone }: Pick<LabelBuddyProps, "buddy"> & { readonl
   }
 
   return (
-    <Dialog className="dialog">
-      <Heading slot="title" className="dialog-title">
-        {text("labelBuddy.title", { handle: buddy.handle })}
-      </Heading>
+    <>
       <p className="dialog-words">{text("labelBuddy.explain")}</p>
       <Form className="form" onSubmit={submit}>
         <PlainField label={text("labelBuddy.alias")} value={alias} onChange={setAlias} autoComplete="off" autoFocus />
@@ -53,9 +45,7 @@ function LabelForm({ buddy, onDone }: Pick<LabelBuddyProps, "buddy"> & { readonl
           onChange={setGroups}
           autoComplete="off"
         />
-        <div className="form-error" role="alert">
-          {trouble}
-        </div>
+        <Trouble>{trouble}</Trouble>
         <div className="dialog-buttons">
           <Button slot="close" className="button">
             {text("dialog.cancel")}
@@ -65,6 +55,6 @@ function LabelForm({ buddy, onDone }: Pick<LabelBuddyProps, "buddy"> & { readonl
           </Button>
         </div>
       </Form>
-    </Dialog>
+    </>
   );
 }

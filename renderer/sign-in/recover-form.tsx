@@ -1,10 +1,12 @@
 import { type FormEvent, useState } from "react";
-import { Button, Dialog, Form, Heading, Modal, ModalOverlay } from "react-aria-components";
-import { useRequest } from "../account/use-request.ts";
+import { Button, Form } from "react-aria-components";
 import { useKith } from "../app/kith.tsx";
+import { ModalDialog, type Opening } from "../app/modal-dialog.tsx";
+import { PasswordField } from "../app/password-field.tsx";
+import { PlainField } from "../app/plain-field.tsx";
+import { Trouble } from "../app/trouble.tsx";
+import { useRequest } from "../app/use-request.ts";
 import { useText } from "../texts/use-text.ts";
-import { PasswordField } from "./password-field.tsx";
-import { PlainField } from "./plain-field.tsx";
 
 interface RecoverFormProps {
   /** As typed on the screen behind it. */
@@ -12,17 +14,12 @@ interface RecoverFormProps {
   readonly loginServer: string;
 }
 
-export function RecoverDialog({
-  isOpen,
-  onOpenChange,
-  ...form
-}: RecoverFormProps & { readonly isOpen: boolean; readonly onOpenChange: (open: boolean) => void }) {
+export function RecoverDialog({ handle, loginServer, ...opening }: RecoverFormProps & Opening) {
+  const text = useText();
   return (
-    <ModalOverlay className="overlay" isOpen={isOpen} onOpenChange={onOpenChange} isDismissable>
-      <Modal className="modal">
-        <RecoverForm {...form} />
-      </Modal>
-    </ModalOverlay>
+    <ModalDialog title={text("recover.title")} {...opening}>
+      <RecoverForm handle={handle} loginServer={loginServer} />
+    </ModalDialog>
   );
 }
 
@@ -46,10 +43,7 @@ function RecoverForm(typed: RecoverFormProps) {
   }
 
   return (
-    <Dialog className="dialog">
-      <Heading slot="title" className="dialog-title">
-        {text("recover.title")}
-      </Heading>
+    <>
       <p className="dialog-words">{text("recover.explain")}</p>
       <Form className="form" onSubmit={submit}>
         <PlainField label={text("signIn.handle")} value={handle} onChange={setHandle} autoComplete="username" />
@@ -67,9 +61,7 @@ function RecoverForm(typed: RecoverFormProps) {
           onChange={setLoginServer}
           autoComplete="url"
         />
-        <div className="form-error" role="alert">
-          {trouble}
-        </div>
+        <Trouble>{trouble}</Trouble>
         <div className="sign-in-progress" role="status">
           {isRunning && text("recover.running")}
         </div>
@@ -82,6 +74,6 @@ function RecoverForm(typed: RecoverFormProps) {
           </Button>
         </div>
       </Form>
-    </Dialog>
+    </>
   );
 }

@@ -4,12 +4,13 @@ import { KithError } from "../../protocol/errors.ts";
 import { parseInvitation } from "../../protocol/invitation.ts";
 import type { SessionView } from "../../protocol/ipc-schema.ts";
 import { Banner } from "../app/banner.tsx";
-import { useAppState, useKith } from "../app/kith.tsx";
+import { useKith } from "../app/kith.tsx";
 import { Logo } from "../app/logo.tsx";
-import { withoutNotice } from "../app/store.ts";
+import { PassingNotices } from "../app/passing-notices.tsx";
+import { PasswordField } from "../app/password-field.tsx";
+import { PlainField } from "../app/plain-field.tsx";
+import { Trouble } from "../app/trouble.tsx";
 import { useText } from "../texts/use-text.ts";
-import { PasswordField } from "./password-field.tsx";
-import { PlainField } from "./plain-field.tsx";
 import { RecoverDialog } from "./recover-form.tsx";
 
 type Attempt =
@@ -20,8 +21,7 @@ type Attempt =
 /** One form for both: whoever is new presses the other button. */
 export function SignInScreen({ session }: { readonly session: Extract<SessionView, { phase: "signed-out" }> }) {
   const text = useText();
-  const { bridge, store } = useKith();
-  const passing = useAppState((state) => state.notices);
+  const { bridge } = useKith();
   const [handle, setHandle] = useState(session.handle);
   const [password, setPassword] = useState("");
   const [loginServer, setLoginServer] = useState(session.loginServer);
@@ -75,16 +75,7 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
             {session.notice.message}
           </Banner>
         )}
-        {passing.map((notice) => (
-          <Banner
-            key={`${notice.code} ${notice.message}`}
-            icon="info"
-            tone="warning"
-            onDismiss={() => store.setState((state) => withoutNotice(state, notice))}
-          >
-            {notice.message}
-          </Banner>
-        ))}
+        <PassingNotices />
         <Form className="form" onSubmit={submit} aria-label={text("signIn.title")}>
           <PlainField
             label={text("signIn.handle")}
@@ -114,9 +105,7 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
               autoComplete="off"
             />
           )}
-          <div className="form-error" role="alert">
-            {attempt.phase === "refused" && attempt.message}
-          </div>
+          <Trouble>{attempt.phase === "refused" && attempt.message}</Trouble>
           <div className="sign-in-progress" role="status">
             {running && text(attempt.what === "signIn" ? "signIn.signingIn" : "signIn.signingUp")}
           </div>
