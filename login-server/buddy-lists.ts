@@ -22,6 +22,13 @@ interface Side {
   readonly state: BuddyState;
 }
 
+/** What a line takes besides its greeting, certificate and label: names, IDs and numbers in JSON, at their longest. */
+const LINE_BYTES = 256;
+/** Leaves room for the rest of the packet. */
+const MAX_PAGE_BYTES = LIMITS.maxFrameBytes - 1_024;
+
+const NO_BYTES = new Uint8Array();
+
 export class BuddyLists {
   readonly #parts: BuddyListParts;
 
@@ -54,9 +61,7 @@ export class BuddyLists {
       .limit(MAX_DELTA_ENTRIES)
       .execute();
     const departed = await this.#departed(owner, after);
-    const entries = [...lines.map(entryOf), ...departed]
-      .sort((a, b) => a.revision - b.revision)
-      .slice(0, MAX_DELTA_ENTRIES);
+    const entries = firstPage([...lines.map(entryOf), ...departed].sort((a, b) => a.revision - b.revision));
     const last = entries.at(-1)?.revision ?? newest;
     return { entries, revision: last, more: last < newest };
   }
@@ -168,17 +173,32 @@ export class BuddyLists {
   }
 }
 
+/** As many of the first lines as one frame holds. */
+function firstPage(entries: readonly BuddyEntry[]): BuddyEntry[] {
+  let room = MAX_PAGE_BYTES;
+  const beyond = entries.findIndex((entry) => {
+    room -= sizeOf(entry);
+    return room < 0;
+  });
+  return entries.slice(0, Math.min(beyond === -1 ? entries.length : beyond, MAX_DELTA_ENTRIES));
+}
+
+/** At least what the line takes in a frame. */
+function sizeOf({ greeting, certificate, label }: BuddyEntry): number {
+  const greetingBytes = greeting === "" ? 0 : Buffer.byteLength(JSON.stringify(greeting));
+  return LINE_BYTES + greetingBytes + certificate.length + label.length;
+}
+
 /** The server knows no more of them than this; a device has the handle from before. */
 function departedEntry(userId: UserId, revision: number): BuddyEntry {
-  const none = new Uint8Array();
   return {
     userId,
     handle: DEPARTED_HANDLE,
     state: "removed",
     greeting: "",
-    certificate: none,
+    certificate: NO_BYTES,
     blocked: false,
-    label: none,
+    label: NO_BYTES,
     revision,
   };
 }
@@ -205,8 +225,18 @@ type LineRow = Omit<BuddyEntry, "blocked" | "label"> & {
   readonly label: Uint8Array | null;
 };
 
-function entryOf({ blocked, label, ...line }: LineRow): BuddyEntry {
-  return { ...line, blocked: blocked === 1, label: label ?? new Uint8Array() };
+function entryOf({ userId, handle, state, greeting, certificate, blocked, label, revision }: LineRow): BuddyEntry {
+  // One by one: a list has thousands of lines, and spreading takes ten times as long.
+  return {
+    userId,
+    handle,
+    state,
+    greeting,
+    certificate,
+    blocked: blocked === 1,
+    label: label ?? NO_BYTES,
+    revision,
+  };
 }
 
 async function isBlocked(transaction: Transaction<Schema>, { owner, peer }: Side): Promise<boolean> {

@@ -199,8 +199,8 @@ export type BuddyEntry = z.infer<typeof BuddyEntry>;
 /** Of those who wait, as many as one answer holds; the rest follows once these are decided. */
 export const MAX_APPLICANTS = 500;
 
-/** Lines of one delta: with their certificates, the longest greetings and labels they fit one frame. */
-export const MAX_DELTA_ENTRIES = 48;
+/** Lines of one delta: fewer where certificates, greetings and labels are long, so that they fit one frame. */
+export const MAX_DELTA_ENTRIES = 256;
 
 /** A device that is signed in to the account. */
 export const DeviceEntry = z.strictObject({

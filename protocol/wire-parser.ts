@@ -70,7 +70,11 @@ function setBytesAside(value: unknown, aside: Aside, depth: number): unknown {
   }
   if (Array.isArray(value)) return value.map((item) => setBytesAside(item, aside, depth + 1));
   if (!isObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, setBytesAside(item, aside, depth + 1)]));
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) {
+    copy[key] = setBytesAside(value[key], aside, depth + 1);
+  }
+  return copy;
 }
 
 function decodeText(frame: string): Packet {
@@ -91,7 +95,9 @@ function putBytesBack(value: unknown, blobs: Buffer, depth: number): unknown {
   if (Array.isArray(value)) return value.map((item) => putBytesBack(item, blobs, depth + 1));
   if (!isObject(value)) return value;
   if (Object.hasOwn(value, BYTES)) return sliceOf(value[BYTES], blobs);
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, putBytesBack(item, blobs, depth + 1)]));
+  // In place, in what was parsed a moment ago: all its keys are its own, `__proto__` too.
+  for (const key of Object.keys(value)) value[key] = putBytesBack(value[key], blobs, depth + 1);
+  return value;
 }
 
 function sliceOf(placeholder: unknown, blobs: Buffer): Uint8Array {
