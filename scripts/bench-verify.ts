@@ -4,7 +4,7 @@ import { encodeUserCertificate } from "../protocol/certificate.ts";
 import { DeviceId, Handle, InboxId, SupernodeId } from "../protocol/identifiers.ts";
 import { encodeLease, trustLease } from "../protocol/lease.ts";
 import { TIMES } from "../protocol/limits.ts";
-import { nodeSignatures, signingKeyPair, userIdOf } from "../protocol/node-crypto.ts";
+import { forgetSignatures, nodeSignatures, signingKeyPair, userIdOf } from "../protocol/node-crypto.ts";
 import { signBody, statement } from "../protocol/signed.ts";
 import { trustAnchor, trustUserCertificate } from "../protocol/trust.ts";
 
@@ -85,6 +85,8 @@ function perCpuSecond<T>(seconds: number, items: readonly T[], check: (item: T) 
   let checked = 0;
   while (performance.now() < until) {
     for (let step = 0; step < 100; step++) check(items[checked++ % items.length] as T);
+    // What has been checked before costs next to nothing: here each counts as new.
+    if (checked % items.length === 0) forgetSignatures();
   }
   const { user, system } = process.cpuUsage(start);
   return Math.round(checked / ((user + system) / 1_000_000));
