@@ -111,6 +111,25 @@ export const ERRORS = entries({
     sentence: "The server at this address is not the one that this account was made on. Nothing was sent to it.",
     retry: false,
   },
+  "network-key-forged": {
+    sentence: "What claims to be the network's new key was not signed by its old one.",
+    retry: false,
+  },
+  "network-key-withheld": {
+    sentence:
+      "The server at this address has an old key of the network and not the present one. Nothing was sent to it.",
+    retry: true,
+  },
+  "network-key-unconfirmed": {
+    sentence:
+      "The network has a new key, because the old one may have been stolen or is too long out of use. Ask whoever runs it for the link that confirms the new key, and open it.",
+    retry: false,
+  },
+  "network-key-forked": {
+    sentence:
+      "Somebody claims another key for this network than the one that is known here: its key may have been stolen. Ask whoever runs the network.",
+    retry: false,
+  },
 
   // Reaching servers
   "login-server-unreachable": {

@@ -17,8 +17,10 @@ import {
   UserId,
 } from "./identifiers.ts";
 import { HASH_BYTES, rootOf, treeKeyOf } from "./key-tree.ts";
+import { issuerAt } from "./network-key-chain.ts";
 import { nodeSignatures, sha256 } from "./node-crypto.ts";
 import { decodeSigned, requireSignature, type Signed } from "./signed.ts";
+import type { TrustAnchor } from "./trust.ts";
 
 const FORMAT_VERSION = 1;
 export const KEY_LOG_HEAD_BYTES = 1 + NETWORK_ID_BYTES + 8 + 8 + 3 * HASH_BYTES + 64;
@@ -138,14 +140,12 @@ export function decodeKeyLogHead(bytes: Uint8Array): Signed<KeyLogHead> {
   });
 }
 
-/** @throws KithError `malformed`, `too-large`, `signature-invalid` */
-export function trustKeyLogHead(
-  network: { readonly networkId: NetworkId; readonly networkKey: Uint8Array },
-  bytes: Uint8Array,
-): Signed<KeyLogHead> {
+/** @throws KithError `malformed`, `too-large`, `signature-invalid`, `certificate-expired` where its key is over */
+export function trustKeyLogHead(anchor: TrustAnchor, bytes: Uint8Array): Signed<KeyLogHead> {
   const head = decodeKeyLogHead(bytes);
-  if (head.value.networkId !== network.networkId) throw new KithError("malformed", { what: "key log head" });
-  requireSignature(nodeSignatures, "keyLogHead", head, network.networkKey);
+  if (head.value.networkId !== anchor.networkId) throw new KithError("malformed", { what: "key log head" });
+  const issuer = issuerAt(anchor.keys, head.value.issuedAt, anchor.now());
+  requireSignature(nodeSignatures, "keyLogHead", head, issuer);
   return head;
 }
 

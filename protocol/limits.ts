@@ -78,6 +78,12 @@ export const TIMES = {
   leaseMemoryMs: 72 * 3_600_000,
   /** A profile is issued with the beginning of a day as its time, so a day and an hour more than what is remembered. */
   profileValidityMs: (24 + 1 + 72) * 3_600_000,
+  /** A planned change of the network's key is believed by itself until this long after the old key's end. */
+  networkKeyFollowMs: 365 * 24 * 3_600_000,
+  /** Two keys of a network are good at the same time for no longer. */
+  maxNetworkKeyOverlapMs: 366 * 24 * 3_600_000,
+  /** How long before it begins to sign a key may be announced. */
+  maxNetworkKeyNoticeMs: 7 * 24 * 3_600_000,
   /** Signed times may be this far in the future before they are refused. */
   maxClockSkewMs: 5 * 60_000,
   /** How long a device may take to prove itself after its socket opened. */

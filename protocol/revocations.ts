@@ -5,8 +5,10 @@
 import { ByteWriter, fromHex, toHex } from "./bytes.ts";
 import { KithError } from "./errors.ts";
 import { NETWORK_ID_BYTES, NetworkId } from "./identifiers.ts";
+import { issuerAt } from "./network-key-chain.ts";
 import { nodeSignatures } from "./node-crypto.ts";
 import { decodeSigned, requireSignature, type Signed } from "./signed.ts";
+import type { TrustAnchor } from "./trust.ts";
 
 const FORMAT_VERSION = 1;
 /** Serials of one list; eight bytes each at the most, so that the list fits a frame. */
@@ -53,13 +55,11 @@ export function decodeRevocationList(bytes: Uint8Array): Signed<RevocationList> 
   });
 }
 
-/** @throws KithError `malformed`, `too-large`, `signature-invalid` */
-export function trustRevocationList(
-  network: { readonly networkId: NetworkId; readonly networkKey: Uint8Array },
-  bytes: Uint8Array,
-): Signed<RevocationList> {
+/** @throws KithError `malformed`, `too-large`, `signature-invalid`, `certificate-expired` where its key is over */
+export function trustRevocationList(anchor: TrustAnchor, bytes: Uint8Array): Signed<RevocationList> {
   const list = decodeRevocationList(bytes);
-  if (list.value.networkId !== network.networkId) throw new KithError("malformed", { what: "revocation list" });
-  requireSignature(nodeSignatures, "revocationList", list, network.networkKey);
+  if (list.value.networkId !== anchor.networkId) throw new KithError("malformed", { what: "revocation list" });
+  const issuer = issuerAt(anchor.keys, list.value.issuedAt, anchor.now());
+  requireSignature(nodeSignatures, "revocationList", list, issuer);
   return list;
 }

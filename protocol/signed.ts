@@ -14,6 +14,10 @@ export const DOMAINS = {
   /** The state of the key log at one epoch. */
   keyLogHead: "kith key log head 1",
   revocationList: "kith revocation list 1",
+  /** The network's key names the one that follows it, … */
+  networkKey: "kith network key 1",
+  /** … and that one proves that it is held. */
+  networkKeyProof: "kith network key proof 1",
   /** An account's signing key vouches for its sealing key. */
   keyBinding: "kith key binding 1",
   lease: "kith lease 1",

@@ -9,20 +9,23 @@ import {
 import { KithError } from "./errors.ts";
 import type { NetworkId } from "./identifiers.ts";
 import { TIMES } from "./limits.ts";
-import { networkIdOf, nodeSignatures, userIdOf } from "./node-crypto.ts";
+import { firstChain, issuerAt, type NetworkKeyChain } from "./network-key-chain.ts";
+import { nodeSignatures, userIdOf } from "./node-crypto.ts";
 import { requireSignature, type Signed, statement } from "./signed.ts";
 import { decodeSupernodeList, type SupernodeList } from "./supernode-list.ts";
 
-/** What a party believes in: one network key, and the present. */
+/** What a party believes in: the keys of one network, and the present. */
 export interface TrustAnchor {
-  readonly networkKey: Uint8Array;
   readonly networkId: NetworkId;
+  readonly keys: NetworkKeyChain;
   /** ms since 1970. */
   now(): number;
 }
 
+/** For a network that still has its first key; network-trust.ts goes on from there. */
 export function trustAnchor(networkKey: Uint8Array, now: () => number): TrustAnchor {
-  return { networkKey, networkId: networkIdOf(networkKey), now };
+  const keys = firstChain(networkKey);
+  return { networkId: keys.networkId, keys, now };
 }
 
 /** @throws KithError `malformed`, `too-large`, `certificate-forged`, `certificate-expired`, `clock-skew` */
@@ -77,11 +80,12 @@ function isTrusted(anchor: TrustAnchor, bytes: Uint8Array): boolean {
 function requireIssuer(
   anchor: TrustAnchor,
   domain: "userCertificate" | "supernodeCertificate" | "supernodeList",
-  signed: Signed<{ readonly networkId: NetworkId }>,
+  signed: Signed<{ readonly networkId: NetworkId; readonly issuedAt: number }>,
 ): void {
   if (signed.value.networkId !== anchor.networkId) throw new KithError("certificate-forged");
+  const issuer = issuerAt(anchor.keys, signed.value.issuedAt, anchor.now());
   try {
-    requireSignature(nodeSignatures, domain, signed, anchor.networkKey);
+    requireSignature(nodeSignatures, domain, signed, issuer);
   } catch (error) {
     throw new KithError("certificate-forged", {}, { cause: error });
   }

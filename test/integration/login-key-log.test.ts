@@ -17,17 +17,19 @@ import { HASH_BYTES, treeKeyOf } from "../../protocol/key-tree.ts";
 import { sha256 } from "../../protocol/node-crypto.ts";
 import { trustRevocationList } from "../../protocol/revocations.ts";
 import type { Signed } from "../../protocol/signed.ts";
+import { trustAnchor } from "../../protocol/trust.ts";
 import { login, register, type SessionClient } from "../support/login-api-client.ts";
 import { loginServers } from "../support/login-server-fixture.ts";
 import { until } from "../support/until.ts";
 
 const servers = loginServers();
+const anchorOf = (server: LoginServer) => trustAnchor(server.networkKey, Date.now);
 
 /** Entries that a head proves, from the beginning. */
 async function provenChain(server: LoginServer, session: SessionClient, name: string) {
   const handle = Handle.parse(name);
   const answer = await session.call("keyLog", { handle, since: 0 });
-  const head = trustKeyLogHead(server, Uint8Array.from(answer.head));
+  const head = trustKeyLogHead(anchorOf(server), Uint8Array.from(answer.head));
   const entries = decodeKeyLogEntries(Uint8Array.from(answer.entries));
   const end = entries.reduce(chainOn, chainStart(treeKeyOf(handle)));
   const siblings = Array.from({ length: answer.siblings.length / HASH_BYTES }, (_, index) =>
@@ -47,7 +49,7 @@ async function chainOf(server: LoginServer, session: SessionClient, name: string
 async function revokedAt(server: LoginServer) {
   const answer: unknown = await (await fetch(`${server.url}/v1/notices`)).json();
   const { revocations } = answer as { revocations: string };
-  return trustRevocationList(server, new Uint8Array(Buffer.from(revocations, "base64"))).value;
+  return trustRevocationList(anchorOf(server), new Uint8Array(Buffer.from(revocations, "base64"))).value;
 }
 
 const serialOf = (certificate: Uint8Array) => decodeUserCertificate(certificate).value.serial;
@@ -81,7 +83,7 @@ describe("the key log", () => {
     const [oldest, newest] = [known[0], known.at(-1)] as [Signed<KeyLogHead>, Signed<KeyLogHead>];
     const way = epochsBetween(newest.value.epoch, oldest.value.epoch);
     const { heads } = await session.call("keyLogHeads", { epochs: way });
-    const between = heads.map((bytes: Uint8Array) => trustKeyLogHead(server, Uint8Array.from(bytes)));
+    const between = heads.map((bytes: Uint8Array) => trustKeyLogHead(anchorOf(server), Uint8Array.from(bytes)));
     expect(continues(newest, between, oldest)).toBe(true);
   });
 

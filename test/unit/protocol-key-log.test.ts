@@ -25,10 +25,11 @@ import { EMPTY_TREE, type Leaf, rootOf, siblingsOf, subtreeHash, treeKeyOf } fro
 import { networkIdOf, nodeSignatures, signingKeyPair, userIdOf } from "../../protocol/node-crypto.ts";
 import { decodeRevocationList, encodeRevocationList, trustRevocationList } from "../../protocol/revocations.ts";
 import { type Signed, signBody } from "../../protocol/signed.ts";
+import { trustAnchor } from "../../protocol/trust.ts";
 
 const network = signingKeyPair();
 const networkId = networkIdOf(network.publicKey);
-const anchor = { networkId, networkKey: network.publicKey };
+const anchor = trustAnchor(network.publicKey, () => 0);
 const sorted = (leaves: readonly Leaf[]) => leaves.toSorted((a, b) => Buffer.compare(a.key, b.key));
 const bytes32 = fc.uint8Array({ minLength: 32, maxLength: 32 });
 
@@ -195,7 +196,7 @@ describe("the revocation list", () => {
 
   it("is read back as it was written, if the network has signed it", () => {
     expect(trustRevocationList(anchor, sign(list)).value).toEqual(list);
-    const elsewhere = { networkId: networkIdOf(signingKeyPair().publicKey), networkKey: network.publicKey };
+    const elsewhere = trustAnchor(signingKeyPair().publicKey, () => 0);
     expect(() => trustRevocationList(elsewhere, sign(list))).toThrow(expect.objectContaining({ code: "malformed" }));
   });
 
