@@ -4,6 +4,7 @@
  * is good, so that whoever previews or guesses links learns nothing.
  */
 import { createHash } from "node:crypto";
+import { escapeHtml } from "../protocol/html.ts";
 import type { NetworkId } from "../protocol/identifiers.ts";
 import { appLink, INVITATION_PATH, InvitationToken } from "../protocol/invitation.ts";
 import type { Page } from "./http-server.ts";
@@ -55,10 +56,10 @@ function invitation(
   const download =
     downloadUrl === null
       ? "<p>Ask whoever has sent you this link for the app.</p>"
-      : `<p><a href="${escaped(downloadUrl)}" rel="noreferrer">Download Kith</a>, install it, then come back to this page.</p>`;
-  return `<h1>You are invited to ${escaped(networkName)}</h1>
-<p>${escaped(networkName)} is a Kith network: calls and messages between people who know each other.</p>
-<p><a class="button" href="${escaped(appLink(publicUrl(), token, networkId))}">Open in Kith</a></p>
+      : `<p><a href="${escapeHtml(downloadUrl)}" rel="noreferrer">Download Kith</a>, install it, then come back to this page.</p>`;
+  return `<h1>You are invited to ${escapeHtml(networkName)}</h1>
+<p>${escapeHtml(networkName)} is a Kith network: calls and messages between people who know each other.</p>
+<p><a class="button" href="${escapeHtml(appLink(publicUrl(), token, networkId))}">Open in Kith</a></p>
 <h2>You do not have Kith yet?</h2>
 ${download}
 <h2>Nothing opens?</h2>
@@ -67,7 +68,7 @@ ${download}
 }
 
 function nothing({ networkName }: LandingPageParts): string {
-  return `<h1>${escaped(networkName)}</h1>
+  return `<h1>${escapeHtml(networkName)}</h1>
 <p>This is no complete invitation link. Open it once more from where you got it, all of it.</p>`;
 }
 
@@ -103,16 +104,4 @@ ${content}
 </html>
 `,
   };
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
 }

@@ -1,7 +1,7 @@
 /** The command line of the login server, and its environment. */
 import { isIP } from "node:net";
-import { type ParseArgsConfig, parseArgs } from "node:util";
 import { z } from "zod";
+import { type CommandLine, type Environment, readCommandLine } from "../protocol/command-line.ts";
 import { KithError } from "../protocol/errors.ts";
 import { RegistrationMode } from "../protocol/login-api.ts";
 import { isAddressRange } from "./client-address.ts";
@@ -105,25 +105,15 @@ const Options = z.object({
     .default("info"),
 });
 export type ServerOptions = z.infer<typeof Options>;
-export type CommandLine = { readonly kind: "help" } | { readonly kind: "run"; readonly options: ServerOptions };
-
-const NAMES = Object.keys(Options.shape) as (keyof typeof Options.shape)[];
 
 /**
  * @param environment where each option may also stand, as KITH_LOGIN_ and its name in capitals.
  * @throws KithError `option-invalid`
  */
-export function parseCommandLine(
-  args: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
-): CommandLine {
-  const given = readArguments(args);
-  if (given.help === true) return { kind: "help" };
-  const raw = Object.fromEntries(NAMES.map((name) => [name, given[name] ?? environment[variable(name)] ?? undefined]));
-  const parsed = Options.safeParse(raw);
-  if (parsed.success) return { kind: "run", options: requireSafety(parsed.data) };
-  const issue = parsed.error.issues[0];
-  throw new KithError("option-invalid", { option: `--${String(issue?.path[0])}`, why: issue?.message ?? "not valid" });
+export function parseCommandLine(args: readonly string[], environment: Environment): CommandLine<ServerOptions> {
+  const form = { names: Object.keys(Options.shape), schema: Options, prefix: "KITH_LOGIN_" };
+  const command = readCommandLine(form, args, environment);
+  return command.kind === "run" ? { kind: "run", options: requireSafety(command.options) } : command;
 }
 
 /** What goes over the network in the clear goes over this machine's own only, or to a proxy that was named. */
@@ -150,19 +140,4 @@ function parseHostPort(text: string): { readonly host: string; readonly port: nu
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? plain ?? "";
   return isIP(host) !== 0 && Number(port) <= 65_535 ? { host, port: Number(port) } : null;
-}
-
-function readArguments(args: readonly string[]) {
-  const options: ParseArgsConfig["options"] = { help: { type: "boolean", short: "h" } };
-  for (const name of NAMES) options[name] = { type: "string" };
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: false }).values;
-  } catch (error) {
-    const why = error instanceof Error ? (error.message.split(/[.\n]/)[0] ?? "") : "";
-    throw new KithError("option-invalid", { option: "Command line", why });
-  }
-}
-
-function variable(name: string): string {
-  return `KITH_LOGIN_${name.toUpperCase().replaceAll("-", "_")}`;
 }

@@ -1,9 +1,8 @@
 /** The command line of a supernode, and its environment. */
 import { isIP } from "node:net";
-import { type ParseArgsConfig, parseArgs } from "node:util";
 import { z } from "zod";
 import { HOST_PATTERN } from "../protocol/certificate.ts";
-import { KithError } from "../protocol/errors.ts";
+import { type CommandLine, type Environment, readCommandLine } from "../protocol/command-line.ts";
 import { MAX_RELAY_URLS, RelayUrl } from "../protocol/supernode-api.ts";
 import type { RelayingChoice } from "./call-relay-options.ts";
 import { address, amount, list, listenAddress, portRange, wholeNumber } from "./option-values.ts";
@@ -53,66 +52,41 @@ Open the ports in the firewall: TCP and UDP of --port, UDP of --relay-port-range
 though the line carries it in and out. The data folder is this supernode's identity: nobody else may read it.
 `;
 
-const NAMES = [
-  "login-server",
-  "enrolment-token",
-  "data",
-  "listen",
-  "host",
-  "port",
-  "nodes",
-  "drain-seconds",
-  "status-listen",
-  "log-level",
-  "relay",
-  "udp-port",
-  "external-address",
-  "relay-port-range",
-  "allow-peer",
-  "relay-calls",
-  "relay-mbit",
-  "relay-month-gb",
-  "relay-user-kbit",
-  "relay-user-month-gb",
-  "external-turn",
-  "external-turn-secret",
-] as const;
+const Fields = z.object({
+  "login-server": z
+    .string("the address of the login server is needed")
+    .min(1, "the address of the login server is needed"),
+  "enrolment-token": z
+    .string("the token to join with is needed")
+    .min(1, "the token to join with is needed")
+    .max(256, "at most 256 characters"),
+  data: z.string().min(1, "a folder is needed").default("relay-data"),
+  listen: address("an IP address is needed, such as 127.0.0.1 or 0.0.0.0").default("127.0.0.1"),
+  host: z.string().regex(HOST_PATTERN, "a host name or an IP address is needed").optional(),
+  port: wholeNumber(65_535).default(0),
+  nodes: wholeNumber(1_000_000).optional(),
+  "drain-seconds": wholeNumber(3_600).default(60),
+  "status-listen": listenAddress("127.0.0.1:9470").prefault("127.0.0.1:0"),
+  "log-level": z
+    .enum(["silent", "error", "warn", "info", "debug"], "silent, error, warn, info or debug")
+    .default("info"),
+  relay: z.enum(["on", "off"], "on or off").default("on"),
+  "udp-port": wholeNumber(65_535).default(0),
+  "external-address": list((item) => isIP(item) !== 0, "IP addresses are needed").default([]),
+  "relay-port-range": portRange().optional(),
+  "allow-peer": list((item) => IpRange.parse(item) !== null, "address ranges are needed, as 10.0.0.0/8").default([]),
+  "relay-calls": wholeNumber(1_000_000).optional(),
+  "relay-mbit": amount().optional(),
+  "relay-month-gb": amount().optional(),
+  "relay-user-kbit": amount().optional(),
+  "relay-user-month-gb": amount().optional(),
+  "external-turn": list((item) => RelayUrl.safeParse(item).success, "stun:, turn: or turns: URLs are needed")
+    .refine((urls) => urls.length <= MAX_RELAY_URLS, `at most ${MAX_RELAY_URLS} of them`)
+    .optional(),
+  "external-turn-secret": z.string().min(16, "at least 16 characters, drawn at random").optional(),
+});
 
-const Options = z
-  .object({
-    "login-server": z
-      .string("the address of the login server is needed")
-      .min(1, "the address of the login server is needed"),
-    "enrolment-token": z
-      .string("the token to join with is needed")
-      .min(1, "the token to join with is needed")
-      .max(256, "at most 256 characters"),
-    data: z.string().min(1, "a folder is needed").default("relay-data"),
-    listen: address("an IP address is needed, such as 127.0.0.1 or 0.0.0.0").default("127.0.0.1"),
-    host: z.string().regex(HOST_PATTERN, "a host name or an IP address is needed").optional(),
-    port: wholeNumber(65_535).default(0),
-    nodes: wholeNumber(1_000_000).optional(),
-    "drain-seconds": wholeNumber(3_600).default(60),
-    "status-listen": listenAddress("127.0.0.1:9470").prefault("127.0.0.1:0"),
-    "log-level": z
-      .enum(["silent", "error", "warn", "info", "debug"], "silent, error, warn, info or debug")
-      .default("info"),
-    relay: z.enum(["on", "off"], "on or off").default("on"),
-    "udp-port": wholeNumber(65_535).default(0),
-    "external-address": list((item) => isIP(item) !== 0, "IP addresses are needed").default([]),
-    "relay-port-range": portRange().optional(),
-    "allow-peer": list((item) => IpRange.parse(item) !== null, "address ranges are needed, as 10.0.0.0/8").default([]),
-    "relay-calls": wholeNumber(1_000_000).optional(),
-    "relay-mbit": amount().optional(),
-    "relay-month-gb": amount().optional(),
-    "relay-user-kbit": amount().optional(),
-    "relay-user-month-gb": amount().optional(),
-    "external-turn": list((item) => RelayUrl.safeParse(item).success, "stun:, turn: or turns: URLs are needed")
-      .refine((urls) => urls.length <= MAX_RELAY_URLS, `at most ${MAX_RELAY_URLS} of them`)
-      .optional(),
-    "external-turn-secret": z.string().min(16, "at least 16 characters, drawn at random").optional(),
-  })
-  .transform((options) => ({ ...options, host: options.host ?? options.listen }))
+const Options = Fields.transform((options) => ({ ...options, host: options.host ?? options.listen }))
   .refine((options) => (options["external-turn"] === undefined) === (options["external-turn-secret"] === undefined), {
     path: ["external-turn-secret"],
     message: "the other TURN server's URL and its secret are needed, both or none",
@@ -159,36 +133,14 @@ function given(limits: Readonly<Record<string, number | undefined>>): Partial<Qu
   return Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined));
 }
 
-export type CommandLine = { readonly kind: "help" } | { readonly kind: "run"; readonly options: Options };
-
 /**
  * @param environment where each option may also stand, as KITH_RELAY_ and its name in capitals.
  * @throws KithError `option-invalid`
  */
-export function parseCommandLine(
-  args: readonly string[],
-  environment: Readonly<Record<string, string | undefined>>,
-): CommandLine {
-  const given = readArguments(args);
-  if (given.help === true) return { kind: "help" };
-  const raw = Object.fromEntries(NAMES.map((name) => [name, given[name] ?? environment[variable(name)] ?? undefined]));
-  const parsed = Options.safeParse(raw);
-  if (parsed.success) return { kind: "run", options: parsed.data };
-  const issue = parsed.error.issues[0];
-  throw new KithError("option-invalid", { option: `--${String(issue?.path[0])}`, why: issue?.message ?? "not valid" });
-}
-
-function readArguments(args: readonly string[]) {
-  const options: ParseArgsConfig["options"] = { help: { type: "boolean", short: "h" } };
-  for (const name of NAMES) options[name] = { type: "string" };
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: false }).values;
-  } catch (error) {
-    const why = error instanceof Error ? (error.message.split(/[.\n]/)[0] ?? "") : "";
-    throw new KithError("option-invalid", { option: "Command line", why });
-  }
-}
-
-function variable(name: string): string {
-  return `KITH_RELAY_${name.toUpperCase().replaceAll("-", "_")}`;
+export function parseCommandLine(args: readonly string[], environment: Environment): CommandLine<Options> {
+  return readCommandLine(
+    { names: Object.keys(Fields.shape), schema: Options, prefix: "KITH_RELAY_" },
+    args,
+    environment,
+  );
 }

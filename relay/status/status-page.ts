@@ -1,4 +1,5 @@
 /** The status page: one document without anything from elsewhere. Whatever is put into it is text. */
+import { escapeHtml } from "../../protocol/html.ts";
 import type { Breakdown, Figure, FigureSection, Level, SupernodeState, Total } from "./figures.ts";
 import { duration, perSecond, written } from "./numbers.ts";
 import { PAGE_SCRIPT, PAGE_STYLE } from "./page-assets.ts";
@@ -27,7 +28,7 @@ export function statusPage({ state, sections, rates, now }: StatusPageParts): st
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex">
 <noscript><meta http-equiv="refresh" content="10"></noscript>
-<title>Kith supernode ${text(state.host)}</title>
+<title>Kith supernode ${escapeHtml(state.host)}</title>
 <style>${PAGE_STYLE}</style>
 </head>
 <body>
@@ -48,12 +49,12 @@ ${heading(state, now)}
 
 function heading({ supernodeId, host, port, version, startedAt, phase }: SupernodeState, now: number): string {
   return `<header>
-<h1>Kith supernode <span class="place">${text(host)}, port ${port}</span></h1>
-<p class="phase phase-${phase}">${text(PHASE_WORDS[phase])}</p>
+<h1>Kith supernode <span class="place">${escapeHtml(host)}, port ${port}</span></h1>
+<p class="phase phase-${phase}">${escapeHtml(PHASE_WORDS[phase])}</p>
 <dl class="facts">
-<div><dt>Up for</dt><dd>${text(duration((now - startedAt) / 1_000))}</dd></div>
-<div><dt>Version</dt><dd>${text(version)}</dd></div>
-<div><dt>ID</dt><dd><code>${text(supernodeId)}</code></dd></div>
+<div><dt>Up for</dt><dd>${escapeHtml(duration((now - startedAt) / 1_000))}</dd></div>
+<div><dt>Version</dt><dd>${escapeHtml(version)}</dd></div>
+<div><dt>ID</dt><dd><code>${escapeHtml(supernodeId)}</code></dd></div>
 </dl>
 </header>`;
 }
@@ -61,8 +62,8 @@ function heading({ supernodeId, host, port, version, startedAt, phase }: Superno
 function headline(figure: Figure, rates: Pick<Rates, "of">): string {
   if (figure.kind === "breakdown") return "";
   const { value, rest, meter } = readingOf(figure, rates);
-  return `<li><span class="label">${text(figure.label)}</span><span class="value">${text(value)}</span>
-<span class="rest">${text(rest)}</span>${meter}</li>`;
+  return `<li><span class="label">${escapeHtml(figure.label)}</span><span class="value">${escapeHtml(value)}</span>
+<span class="rest">${escapeHtml(rest)}</span>${meter}</li>`;
 }
 
 function sectionOf({ title, figures }: FigureSection, rates: Pick<Rates, "of">): string {
@@ -70,10 +71,10 @@ function sectionOf({ title, figures }: FigureSection, rates: Pick<Rates, "of">):
   const breakdowns = figures.filter((figure): figure is Breakdown => figure.kind === "breakdown");
   const rows = plain.map((figure) => {
     const { value, rest } = readingOf(figure, rates);
-    const words = rest === "" ? "" : ` <span class="rest">${text(rest)}</span>`;
-    return `<tr title="${text(figure.help)}"><th scope="row">${text(figure.label)}</th><td>${text(value)}${words}</td></tr>`;
+    const words = rest === "" ? "" : ` <span class="rest">${escapeHtml(rest)}</span>`;
+    return `<tr title="${escapeHtml(figure.help)}"><th scope="row">${escapeHtml(figure.label)}</th><td>${escapeHtml(value)}${words}</td></tr>`;
   });
-  return `<section><h2>${text(title)}</h2>
+  return `<section><h2>${escapeHtml(title)}</h2>
 ${rows.length === 0 ? "" : `<table><tbody>${rows.join("\n")}</tbody></table>`}
 ${breakdowns.map(breakdownOf).join("\n")}</section>`;
 }
@@ -83,10 +84,10 @@ function breakdownOf({ label, help, unit, read }: Breakdown): string {
   const entries = [...read()].filter(({ total }) => total > 0).sort((a, b) => b.total - a.total);
   const rows = entries.map(
     ({ values, total }) =>
-      `<tr><th scope="row">${text(values.join(" · "))}</th><td>${text(written(total, unit))}</td></tr>`,
+      `<tr><th scope="row">${escapeHtml(values.join(" · "))}</th><td>${escapeHtml(written(total, unit))}</td></tr>`,
   );
   const body = rows.length === 0 ? `<p class="none">None.</p>` : `<table><tbody>${rows.join("\n")}</tbody></table>`;
-  return `<h3 title="${text(help)}">${text(label)}</h3>${body}`;
+  return `<h3 title="${escapeHtml(help)}">${escapeHtml(label)}</h3>${body}`;
 }
 
 /** @returns the number, what else is to be said of it, and a bar where it has a limit */
@@ -101,18 +102,6 @@ function readingOf(figure: Level | Total, rates: Pick<Rates, "of">): { value: st
   if (!Number.isFinite(figure.limit)) return { value, rest: "no limit", meter: "" };
   const words = `of ${written(figure.limit, figure.unit)}`;
   const share = figure.limit === 0 ? 1 : Math.min(1, now / figure.limit);
-  const meter = `<progress max="1" value="${share.toFixed(4)}" aria-label="${text(`${figure.label} ${words}`)}"></progress>`;
+  const meter = `<progress max="1" value="${share.toFixed(4)}" aria-label="${escapeHtml(`${figure.label} ${words}`)}"></progress>`;
   return { value, rest: words, meter };
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-function text(raw: string): string {
-  return raw.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? "");
 }
