@@ -5,7 +5,7 @@
  */
 import type { Kysely } from "kysely";
 import { fromHex } from "../../protocol/bytes.ts";
-import { leafValue } from "../../protocol/key-log.ts";
+import { type ChainEnd, leafValue } from "../../protocol/key-log.ts";
 import { bitOf, EMPTY_TREE, type Leaf, nodeHash, siblingsOf, subtreeHash } from "../../protocol/key-tree.ts";
 import type { Schema } from "../storage/schema.ts";
 
@@ -31,9 +31,22 @@ export class TreeTop {
   static async load(db: Kysely<Schema>): Promise<TreeTop> {
     const hashes = new Array<Uint8Array>(2 * BRANCHES).fill(EMPTY_TREE);
     const rows = await db.selectFrom("key_log_branches").selectAll().execute();
-    for (const { prefix, hash } of rows) hashes[BRANCHES + Number.parseInt(prefix, 16)] = new Uint8Array(hash);
-    for (let at = BRANCHES - 1; at >= 1; at--) {
-      hashes[at] = nodeHash(hashes[2 * at] as Uint8Array, hashes[2 * at + 1] as Uint8Array);
+    for (const { prefix, hash } of rows) hashes[placeOf(prefix)] = new Uint8Array(hash);
+    for (let at = BRANCHES - 1; at >= 1; at--) hashNode(hashes, at);
+    return new TreeTop(hashes);
+  }
+
+  /** The tree with other hashes for these branches. */
+  with(branches: ReadonlyMap<string, Uint8Array>): TreeTop {
+    const hashes = [...this.#hashes];
+    let level = new Set<number>();
+    for (const [prefix, hash] of branches) {
+      hashes[placeOf(prefix)] = hash;
+      level.add(placeOf(prefix) >> 1);
+    }
+    while (!level.has(0) && level.size > 0) {
+      for (const at of level) hashNode(hashes, at);
+      level = new Set([...level].map((at) => at >> 1));
     }
     return new TreeTop(hashes);
   }
@@ -55,16 +68,45 @@ export class TreeTop {
   }
 }
 
-/** Hashes the branches anew whose leaves have changed. */
-export async function updateBranches(db: Kysely<Schema>, prefixes: Iterable<string>): Promise<void> {
-  for (const prefix of prefixes) {
-    const hash = subtreeHash(await leavesBelow(db, prefix), PREFIX_BITS);
-    await db
-      .insertInto("key_log_branches")
-      .values({ prefix, hash })
-      .onConflict((conflict) => conflict.column("prefix").doUpdateSet({ hash }))
-      .execute();
+function placeOf(prefix: string): number {
+  return BRANCHES + Number.parseInt(prefix, 16);
+}
+
+function hashNode(hashes: Uint8Array[], at: number): void {
+  hashes[at] = nodeHash(hashes[2 * at] as Uint8Array, hashes[2 * at + 1] as Uint8Array);
+}
+
+/** The top of the newest tree, kept from one look to the next: loading it takes thousands of hashes. */
+export class NewestTop {
+  #newest: { readonly epoch: number; readonly top: TreeTop } | null = null;
+
+  async at(db: Kysely<Schema>, epoch: number): Promise<TreeTop> {
+    if (this.#newest?.epoch === epoch) return this.#newest.top;
+    const top = await TreeTop.load(db);
+    this.keep(epoch, top);
+    return top;
   }
+
+  keep(epoch: number, top: TreeTop): void {
+    this.#newest = { epoch, top };
+  }
+}
+
+/** What the branch hashes to once these chains end so, by their tree keys; nothing is stored. */
+export async function branchHash(
+  db: Kysely<Schema>,
+  prefix: string,
+  ends: ReadonlyMap<string, ChainEnd> = new Map(),
+): Promise<Uint8Array> {
+  return subtreeHash(await leavesBelow(db, prefix, ends), PREFIX_BITS);
+}
+
+export async function storeBranch(db: Kysely<Schema>, prefix: string, hash: Uint8Array): Promise<void> {
+  await db
+    .insertInto("key_log_branches")
+    .values({ prefix, hash })
+    .onConflict((conflict) => conflict.column("prefix").doUpdateSet({ hash }))
+    .execute();
 }
 
 /** The siblings below the key's branch, the nearest to the root first. */
@@ -72,16 +114,20 @@ export async function siblingsInBranch(db: Kysely<Schema>, treeKey: string): Pro
   return siblingsOf(fromHex(treeKey), await leavesBelow(db, prefixOf(treeKey)), PREFIX_BITS);
 }
 
-async function leavesBelow(db: Kysely<Schema>, prefix: string): Promise<Leaf[]> {
+async function leavesBelow(
+  db: Kysely<Schema>,
+  prefix: string,
+  ends: ReadonlyMap<string, ChainEnd> = new Map(),
+): Promise<Leaf[]> {
   const rows = await db
     .selectFrom("key_log_chains")
     .selectAll()
     .where("tree_key", ">=", prefix)
     .where("tree_key", "<", prefix + BEHIND_ALL)
-    .orderBy("tree_key")
     .execute();
-  return rows.map(({ tree_key, length, link }) => ({
-    key: fromHex(tree_key),
-    value: leafValue({ length, link: new Uint8Array(link) }),
-  }));
+  const chains = new Map<string, ChainEnd>(rows.map(({ tree_key, length, link }) => [tree_key, { length, link }]));
+  for (const [treeKey, end] of ends) chains.set(treeKey, end);
+  // By code units, as hexadecimal sorts: a database may have been told another order of letters.
+  const sorted = [...chains].sort(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.map(([treeKey, end]) => ({ key: fromHex(treeKey), value: leafValue(end) }));
 }

@@ -1,4 +1,5 @@
 /** One epoch of the key log: what was certified since the last one enters the tree, and its root is signed. */
+import { setImmediate } from "node:timers/promises";
 import type { Kysely } from "kysely";
 import { fromHex } from "../../protocol/bytes.ts";
 import {
@@ -14,10 +15,10 @@ import { HASH_BYTES } from "../../protocol/key-tree.ts";
 import type { CertificateAuthority } from "../certificate-authority.ts";
 import type { Schema } from "../storage/schema.ts";
 import { nextKeyLogEpoch } from "../storage/serial.ts";
-import { prefixOf, TreeTop, updateBranches } from "./branches.ts";
+import { branchHash, NewestTop, prefixOf, storeBranch, type TreeTop } from "./branches.ts";
 
 /** Entries of one epoch, so that none holds the database for long; the rest waits for the next. */
-export const MAX_EPOCH_ENTRIES = 1_000;
+const MAX_EPOCH_ENTRIES = 1_000;
 const NO_HEAD = new Uint8Array(HASH_BYTES);
 
 export interface EpochParts {
@@ -26,50 +27,96 @@ export interface EpochParts {
   now(): number;
 }
 
-/** @returns how many certificates it took in; at 0 there was nothing to do and there is no new epoch */
-export async function publishEpoch({ db, authority, now }: EpochParts): Promise<number> {
-  if ((await pendingEntries(db, 1)).length === 0) return 0;
-  return db.transaction().execute(async (transaction) => {
+/** The next epoch, worked out beside whatever else the database does. */
+interface Draft {
+  /** The epoch that it continues. */
+  readonly after: number;
+  readonly serials: readonly number[];
+  readonly ends: ReadonlyMap<string, ChainEnd>;
+  readonly branches: ReadonlyMap<string, Uint8Array>;
+  readonly top: TreeTop;
+}
+
+/**
+ * Logins wait neither for the reading nor for the hashing: those are done before the transaction, which only writes.
+ * @returns how many certificates it took in; at 0 there was nothing to do, or another instance was quicker
+ */
+export async function publishEpoch(parts: EpochParts, newest = new NewestTop()): Promise<number> {
+  const draft = await draftEpoch(parts.db, newest);
+  if (draft === null) return 0;
+  const epoch = draft.after + 1;
+  const isPublished = await parts.db.transaction().execute(async (transaction) => {
     // Takes the counter's lock: of several instances one publishes at a time.
-    const epoch = await nextKeyLogEpoch(transaction);
-    const pending = await pendingEntries(transaction, MAX_EPOCH_ENTRIES);
-    const ends = await chainEnds(transaction, [...new Set(pending.map(({ tree_key }) => tree_key))]);
-    for (const { tree_key, entry } of pending) {
-      const end = ends.get(tree_key) ?? chainStart(fromHex(tree_key));
-      ends.set(tree_key, decodeKeyLogEntries(new Uint8Array(entry)).reduce(chainOn, end));
-    }
-    for (const [treeKey, { length, link }] of ends) {
-      await transaction
-        .insertInto("key_log_chains")
-        .values({ tree_key: treeKey, length, link })
-        .onConflict((conflict) => conflict.column("tree_key").doUpdateSet({ length, link }))
-        .execute();
-    }
-    const serials = pending.map(({ serial }) => serial);
-    if (serials.length > 0) {
-      await transaction.updateTable("key_log_entries").set({ epoch }).where("serial", "in", serials).execute();
-    }
-    await updateBranches(transaction, new Set([...ends.keys()].map(prefixOf)));
-    const { root } = await TreeTop.load(transaction);
-    const head = authority.signKeyLogHead({
+    if ((await nextKeyLogEpoch(transaction)) !== epoch) return false;
+    await store(transaction, draft, epoch);
+    const head = parts.authority.signKeyLogHead({
       epoch,
-      issuedAt: now(),
-      root,
-      previous: await hashOfHead(transaction, epoch - 1),
+      issuedAt: parts.now(),
+      root: draft.top.root,
+      previous: await hashOfHead(transaction, draft.after),
       skip: await hashOfHead(transaction, skipTarget(epoch)),
     });
     await transaction.insertInto("key_log_heads").values({ epoch, head }).execute();
-    return pending.length;
+    return true;
   });
+  if (!isPublished) return 0;
+  newest.keep(epoch, draft.top);
+  return draft.serials.length;
 }
 
-function pendingEntries(db: Kysely<Schema>, limit: number) {
+async function draftEpoch(db: Kysely<Schema>, newest: NewestTop): Promise<Draft | null> {
+  // First of all: whatever another instance publishes after this, the draft is thrown away.
+  const { value: after } = await db
+    .selectFrom("counters")
+    .select("value")
+    .where("name", "=", "key-log-epoch")
+    .executeTakeFirstOrThrow();
+  const pending = await pendingEntries(db);
+  if (pending.length === 0) return null;
+  const ends = await chainEnds(db, [...new Set(pending.map(({ tree_key }) => tree_key))]);
+  for (const { tree_key, entry } of pending) {
+    const end = ends.get(tree_key) ?? chainStart(fromHex(tree_key));
+    ends.set(tree_key, decodeKeyLogEntries(new Uint8Array(entry)).reduce(chainOn, end));
+  }
+  const branches = new Map<string, Uint8Array>();
+  for (const [prefix, changed] of byPrefix(ends)) {
+    branches.set(prefix, await branchHash(db, prefix, changed));
+    // One branch among a million accounts takes a few milliseconds: logins get their turn in between.
+    await setImmediate();
+  }
+  const top = (await newest.at(db, after)).with(branches);
+  return { after, serials: pending.map(({ serial }) => serial), ends, branches, top };
+}
+
+function byPrefix(ends: ReadonlyMap<string, ChainEnd>): Map<string, Map<string, ChainEnd>> {
+  const groups = new Map<string, Map<string, ChainEnd>>();
+  for (const [treeKey, end] of ends) {
+    const prefix = prefixOf(treeKey);
+    const group = groups.get(prefix) ?? new Map<string, ChainEnd>();
+    groups.set(prefix, group.set(treeKey, end));
+  }
+  return groups;
+}
+
+async function store(transaction: Kysely<Schema>, draft: Draft, epoch: number): Promise<void> {
+  for (const [treeKey, { length, link }] of draft.ends) {
+    await transaction
+      .insertInto("key_log_chains")
+      .values({ tree_key: treeKey, length, link })
+      .onConflict((conflict) => conflict.column("tree_key").doUpdateSet({ length, link }))
+      .execute();
+  }
+  for (const [prefix, hash] of draft.branches) await storeBranch(transaction, prefix, hash);
+  await transaction.updateTable("key_log_entries").set({ epoch }).where("serial", "in", draft.serials).execute();
+}
+
+function pendingEntries(db: Kysely<Schema>) {
   return db
     .selectFrom("key_log_entries")
     .select(["tree_key", "serial", "entry"])
     .where("epoch", "is", null)
     .orderBy("serial")
-    .limit(limit)
+    .limit(MAX_EPOCH_ENTRIES)
     .execute();
 }
 

@@ -3,7 +3,7 @@ import { concatBytes, fromHex, toHex } from "../../protocol/bytes.ts";
 import type { Handle } from "../../protocol/identifiers.ts";
 import { MAX_KEY_LOG_ENTRIES } from "../../protocol/key-log.ts";
 import { treeKeyOf } from "../../protocol/key-tree.ts";
-import { siblingsInBranch, TreeTop } from "./branches.ts";
+import { NewestTop, siblingsInBranch } from "./branches.ts";
 import { type EpochParts, publishEpoch } from "./epoch.ts";
 
 /** Certificates that are issued within this time share an epoch. */
@@ -32,8 +32,7 @@ export class KeyLog {
   #gathering: NodeJS.Timeout | null = null;
   #publishing: Promise<void> = Promise.resolve();
   #isClosed = false;
-  /** The top of the newest tree: it changes with the epoch. */
-  #top: { readonly epoch: number; readonly tree: TreeTop } | null = null;
+  readonly #newestTop = new NewestTop();
 
   constructor(parts: KeyLogParts) {
     this.#parts = parts;
@@ -100,18 +99,13 @@ export class KeyLog {
       .where("position", "<", Math.min(chain.length, since + MAX_KEY_LOG_ENTRIES))
       .orderBy("position")
       .execute();
-    const top = await this.#treeTop(epoch);
+    const top = await this.#newestTop.at(db, epoch);
     const siblings = [...top.siblingsOf(fromHex(treeKey)), ...(await siblingsInBranch(db, treeKey))];
     return {
       length: chain.length,
       entries: concatBytes(rows.map(({ entry }) => new Uint8Array(entry))),
       siblings: concatBytes(siblings),
     };
-  }
-
-  async #treeTop(epoch: number): Promise<TreeTop> {
-    if (this.#top?.epoch !== epoch) this.#top = { epoch, tree: await TreeTop.load(this.#parts.db) };
-    return this.#top.tree;
   }
 
   #newestHead() {
@@ -121,7 +115,7 @@ export class KeyLog {
   #publish(): void {
     this.#publishing = this.#publishing.then(async () => {
       try {
-        while (!this.#isClosed && (await publishEpoch(this.#parts)) > 0);
+        while (!this.#isClosed && (await publishEpoch(this.#parts, this.#newestTop)) > 0);
       } catch (error) {
         this.#parts.fault(error);
       }

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CertificateAuthority } from "../../login-server/certificate-authority.ts";
-import { updateBranches } from "../../login-server/key-log/branches.ts";
+import { branchHash, storeBranch } from "../../login-server/key-log/branches.ts";
 import { logCertificate } from "../../login-server/key-log/entry-writer.ts";
 import { publishEpoch } from "../../login-server/key-log/epoch.ts";
 import { parseNetworkKeys } from "../../login-server/network-keys.ts";
@@ -66,7 +66,8 @@ class CrookedHost {
     const { db } = this.#storage;
     await db.deleteFrom("key_log_entries").where("tree_key", "=", treeKey).execute();
     await db.deleteFrom("key_log_chains").where("tree_key", "=", treeKey).execute();
-    await updateBranches(db, [treeKey.slice(0, 3)]);
+    const prefix = treeKey.slice(0, 3);
+    await storeBranch(db, prefix, await branchHash(db, prefix));
     await this.issueSecondKey(Handle.parse(`decoy-${toHex(randomBytes(4))}`));
   }
 
