@@ -47,6 +47,7 @@ export class InboxSubscriptions {
         if (push.name === "inboxChanged") this.#changed(from, push.value);
       },
       lost: (supernodeId) => this.#homes.get(supernodeId)?.inboxes.lost(),
+      returned: (supernodeId) => this.#homes.get(supernodeId)?.inboxes.hurry(),
     });
   }
 

@@ -44,6 +44,7 @@ export class LeaseSubscriptions {
         }
       },
       lost: (supernodeId) => this.#holders.get(supernodeId)?.users.lost(),
+      returned: (supernodeId) => this.#holders.get(supernodeId)?.users.hurry(),
     });
     parts.membership.onChange((change) => {
       if (change.kind !== "renewed") this.#replanLater(this.#users.keys());

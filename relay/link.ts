@@ -43,6 +43,12 @@ export class Link {
     return this.#state.kind === "failed" && performance.now() < this.#state.untilMs;
   }
 
+  /** The other supernode has shown itself: it may be dialled again at once. */
+  forgive(): void {
+    this.#failures = 0;
+    if (this.#state.kind === "failed") this.#state = { kind: "closed" };
+  }
+
   /** @throws KithError `supernode-unreachable`, `timeout`, or the other supernode's refusal */
   async call<K extends keyof typeof LINK_REQUESTS>(
     name: K,

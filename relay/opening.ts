@@ -10,6 +10,7 @@ import type { SessionHandlers } from "./endpoint.ts";
 import type { OPENING_METHODS } from "./link-peer.ts";
 import type { Member, Membership } from "./membership-source.ts";
 import type { NetworkNotices } from "./network-notices.ts";
+import type { Peers } from "./peers.ts";
 import type { SupernodeKeys } from "./supernode-keys.ts";
 
 /** Until a newcomer is let in, or tried again. */
@@ -22,13 +23,14 @@ export interface OpeningParts {
   readonly self: () => Member;
   readonly attachments: Attachments;
   readonly membership: Membership;
+  readonly peers: Pick<Peers, "returned">;
   readonly notices: Pick<NetworkNotices, "isRevoked">;
   readonly door: Door;
 }
 
 /** Errors: `protocol-version`, `certificate-revoked`, `signature-invalid`, `supernode-busy`, `not-authenticated`, and as trust.ts. */
 export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPENING_METHODS, Connection> {
-  const { anchor, keys, self, attachments, membership, door, notices } = parts;
+  const { anchor, keys, self, attachments, membership, peers, door, notices } = parts;
 
   function claimOf(connection: Connection, nonce: Uint8Array) {
     return connection.takeClaim(nonce, self().value.supernodeId, keys.tlsFingerprint);
@@ -65,6 +67,7 @@ export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPE
       connection.becomeLink(supernode.value.supernodeId);
       door.provedSupernode(connection.stream);
       membership.meet(supernode);
+      peers.returned(supernode.value.supernodeId);
       return { proof: signAttachAnswer(claim, keys.signing.secretKey) };
     },
   };

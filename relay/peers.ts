@@ -31,6 +31,8 @@ export interface PeersListener {
   pushed(from: SupernodeId, push: LinkPush): void;
   /** Whatever was watched there is watched no longer. */
   lost(supernodeId: SupernodeId): void;
+  /** It is there, and may not have been before: what has failed is worth another try. */
+  returned?(supernodeId: SupernodeId): void;
 }
 
 export class Peers {
@@ -85,6 +87,13 @@ export class Peers {
     this.#report(supernodeId, "forged");
   }
 
+  /** A supernode has shown itself by joining this one. */
+  returned(supernodeId: SupernodeId): void {
+    if (this.#isClosed || !this.#parts.membership.members().has(supernodeId)) return;
+    this.#links.get(supernodeId)?.forgive();
+    for (const listener of this.#listeners) listener.returned?.(supernodeId);
+  }
+
   close(): void {
     this.#isClosed = true;
     for (const link of this.#links.values()) link.close();
@@ -110,7 +119,10 @@ export class Peers {
   }
 
   #memberChanged(change: MembershipChange): void {
-    if (change.kind === "joined") return;
+    if (change.kind === "joined") {
+      this.returned(change.member.value.supernodeId);
+      return;
+    }
     const supernodeId = change.kind === "left" ? change.supernodeId : change.member.value.supernodeId;
     const link = this.#links.get(supernodeId);
     if (!link || (change.kind === "renewed" && isSamePlace(link, change.member.value))) return;

@@ -148,6 +148,7 @@ export class Services {
       self: parts.self,
       attachments: this.attachments,
       membership,
+      peers: this.#peers,
       notices,
       door: this.door,
     });

@@ -61,6 +61,13 @@ export class SubscriptionSet<Key> {
     if (this.#open.size > 0) this.#sendLater();
   }
 
+  /** The other supernode has shown itself: however often it has failed before, what is open is asked for soon. */
+  hurry(): void {
+    if (this.#failures === 0 || this.#open.size === 0) return;
+    this.#failures = 0;
+    this.#sendLater();
+  }
+
   close(): void {
     clearTimeout(this.#timer);
     for (const keys of [this.#wanted, this.#confirmed, this.#there, this.#open]) keys.clear();

@@ -63,6 +63,21 @@ describe("a subscription set", () => {
     expect(sorted(end.has)).toEqual([1]);
   });
 
+  it("does not wait any longer once the far end has shown itself", async () => {
+    const { end, set } = farEnd();
+    end.isUp = false;
+    set.want(1);
+    await vi.advanceTimersByTimeAsync(50_000);
+    end.isUp = true;
+    set.hurry();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(sorted(end.has)).toEqual([1]);
+    const requests = end.requests.length;
+    set.hurry();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(end.requests).toHaveLength(requests);
+  });
+
   it("asks for everything again after the link was lost", async () => {
     const { end, set } = farEnd();
     set.want(1);
@@ -101,6 +116,7 @@ describe("a subscription set", () => {
       { weight: 6, arbitrary: fc.record({ kind: fc.constant("wait" as const), ms: fc.nat(400) }) },
       { weight: 2, arbitrary: fc.record({ kind: fc.constant("down" as const) }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant("lose" as const) }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant("hurry" as const) }) },
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60, size: "max" }), async (steps) => {
@@ -113,6 +129,7 @@ describe("a subscription set", () => {
           if (one.kind === "unwant") wanted.delete(one.key);
           if (one.kind === "wait") await vi.advanceTimersByTimeAsync(one.ms);
           if (one.kind === "down") end.isUp = !end.isUp;
+          if (one.kind === "hurry") set.hurry();
           if (one.kind === "lose") {
             end.link++;
             end.has.clear();
