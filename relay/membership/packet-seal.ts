@@ -8,21 +8,14 @@
  * forged packets would keep a core busy; checking a tag costs a thirtieth of that. Both
  * keys are new at every start, so packets of an earlier life cannot be replayed.
  */
-import {
-  createHmac,
-  createPublicKey,
-  diffieHellman,
-  generateKeyPairSync,
-  hkdfSync,
-  type KeyObject,
-  timingSafeEqual,
-} from "node:crypto";
+import { createHmac, diffieHellman, generateKeyPairSync, hkdfSync, type KeyObject, timingSafeEqual } from "node:crypto";
 import { concatBytes, equalBytes, fromHex, utf8 } from "../../protocol/bytes.ts";
 import { encodeSealed, GOSSIP_TAG_BYTES, type GossipPacket } from "../../protocol/gossip-packet.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
+import { importRawKey } from "../../protocol/node-crypto.ts";
 
-// DER prefix of RFC 8410: SubjectPublicKeyInfo for X25519, up to the raw key.
-const SPKI_PREFIX = Buffer.from("302a300506032b656e032100", "hex");
+/** Of the DER prefix of RFC 8410, SubjectPublicKeyInfo for X25519: the raw key follows. */
+const SPKI_PREFIX_BYTES = 12;
 const KEY_BYTES = 32;
 /** Packets may overtake each other by so many (as in DTLS, RFC 6347, section 4.1.2.6). */
 const WINDOW = 64;
@@ -35,7 +28,7 @@ export interface GossipKeyPair {
 export function newGossipKeyPair(): GossipKeyPair {
   const { publicKey, privateKey } = generateKeyPairSync("x25519");
   const spki = publicKey.export({ format: "der", type: "spki" });
-  return { publicKey: new Uint8Array(spki.subarray(SPKI_PREFIX.length)), privateKey };
+  return { publicKey: new Uint8Array(spki.subarray(SPKI_PREFIX_BYTES)), privateKey };
 }
 
 interface Pair {
@@ -91,9 +84,8 @@ export class PacketSeal {
   #agree(id: SupernodeId, theirKey: Uint8Array): Pair | null {
     let shared: Buffer;
     try {
-      const publicKey = createPublicKey({ key: Buffer.concat([SPKI_PREFIX, theirKey]), format: "der", type: "spki" });
       // Refuses keys of low order, whose secret everybody knows.
-      shared = diffieHellman({ privateKey: this.#keys.privateKey, publicKey });
+      shared = diffieHellman({ privateKey: this.#keys.privateKey, publicKey: importRawKey("X25519", theirKey) });
     } catch {
       return null;
     }
