@@ -14,7 +14,7 @@ import {
 import { HASH_BYTES } from "../../protocol/key-tree.ts";
 import type { CertificateAuthority } from "../certificate-authority.ts";
 import type { Schema } from "../storage/schema.ts";
-import { nextKeyLogEpoch } from "../storage/serial.ts";
+import { claimKeyLogEpoch } from "../storage/serial.ts";
 import { branchHash, NewestTop, prefixOf, storeBranch, type TreeTop } from "./branches.ts";
 
 /** Entries of one epoch, so that none holds the database for long; the rest waits for the next. */
@@ -23,7 +23,7 @@ const NO_HEAD = new Uint8Array(HASH_BYTES);
 
 export interface EpochParts {
   readonly db: Kysely<Schema>;
-  readonly authority: Pick<CertificateAuthority, "signKeyLogHead">;
+  readonly authority: Pick<CertificateAuthority, "signKeyLogHead" | "isOfFormerKey">;
   now(): number;
 }
 
@@ -42,12 +42,12 @@ interface Draft {
  * @returns how many certificates it took in; at 0 there was nothing to do, or another instance was quicker
  */
 export async function publishEpoch(parts: EpochParts, newest = new NewestTop()): Promise<number> {
-  const draft = await draftEpoch(parts.db, newest);
+  const draft = await draftEpoch(parts, newest);
   if (draft === null) return 0;
   const epoch = draft.after + 1;
   const isPublished = await parts.db.transaction().execute(async (transaction) => {
     // Takes the counter's lock: of several instances one publishes at a time.
-    if ((await nextKeyLogEpoch(transaction)) !== epoch) return false;
+    if (!(await claimKeyLogEpoch(transaction, epoch))) return false;
     await store(transaction, draft, epoch);
     const head = parts.authority.signKeyLogHead({
       epoch,
@@ -64,7 +64,7 @@ export async function publishEpoch(parts: EpochParts, newest = new NewestTop()):
   return draft.serials.length;
 }
 
-async function draftEpoch(db: Kysely<Schema>, newest: NewestTop): Promise<Draft | null> {
+async function draftEpoch({ db, authority }: EpochParts, newest: NewestTop): Promise<Draft | null> {
   // First of all: whatever another instance publishes after this, the draft is thrown away.
   const { value: after } = await db
     .selectFrom("counters")
@@ -72,7 +72,7 @@ async function draftEpoch(db: Kysely<Schema>, newest: NewestTop): Promise<Draft 
     .where("name", "=", "key-log-epoch")
     .executeTakeFirstOrThrow();
   const pending = await pendingEntries(db);
-  if (pending.length === 0) return null;
+  if (pending.length === 0 && !(await isHeadOfFormerKey(db, after, authority))) return null;
   const ends = await chainEnds(db, [...new Set(pending.map(({ tree_key }) => tree_key))]);
   for (const { tree_key, entry } of pending) {
     const end = ends.get(tree_key) ?? chainStart(fromHex(tree_key));
@@ -107,7 +107,18 @@ async function store(transaction: Kysely<Schema>, draft: Draft, epoch: number): 
       .execute();
   }
   for (const [prefix, hash] of draft.branches) await storeBranch(transaction, prefix, hash);
+  if (draft.serials.length === 0) return;
   await transaction.updateTable("key_log_entries").set({ epoch }).where("serial", "in", draft.serials).execute();
+}
+
+/** Then there is an epoch although nothing was certified: what a former key has signed is not believed for long. */
+async function isHeadOfFormerKey(
+  db: Kysely<Schema>,
+  epoch: number,
+  authority: EpochParts["authority"],
+): Promise<boolean> {
+  const row = await db.selectFrom("key_log_heads").select("head").where("epoch", "=", epoch).executeTakeFirst();
+  return row !== undefined && authority.isOfFormerKey(decodeKeyLogHead(new Uint8Array(row.head)).value.issuedAt);
 }
 
 function pendingEntries(db: Kysely<Schema>) {

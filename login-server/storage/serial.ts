@@ -10,8 +10,16 @@ export function nextAuditSequence(db: Kysely<Schema>): Promise<number> {
   return next(db, "audit-sequence");
 }
 
-export function nextKeyLogEpoch(db: Kysely<Schema>): Promise<number> {
-  return next(db, "key-log-epoch");
+/** @returns whether the epoch is the caller's to publish; false if it is taken already, and nothing is changed */
+export async function claimKeyLogEpoch(db: Kysely<Schema>, epoch: number): Promise<boolean> {
+  const claimed = await db
+    .updateTable("counters")
+    .set({ value: epoch })
+    .where("name", "=", "key-log-epoch")
+    .where("value", "=", epoch - 1)
+    .returning("value")
+    .executeTakeFirst();
+  return claimed !== undefined;
 }
 
 async function next(db: Kysely<Schema>, name: CounterName): Promise<number> {
