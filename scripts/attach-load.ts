@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { Background } from "../main/core/background.ts";
+import { DEFAULT_TIMES } from "../main/core/client-options.ts";
 import { NetworkClock, systemClock } from "../main/core/clock.ts";
 import { silentLog } from "../main/core/log.ts";
 import { signingKeyPair } from "../protocol/node-crypto.ts";
@@ -59,6 +60,7 @@ class Load {
     const networkKeys = signingKeyPair(Buffer.from(networkSeed, "base64"));
     const anchor = trustAnchor(networkKeys.publicKey, Date.now);
     const surroundings = {
+      times: DEFAULT_TIMES,
       clock: new NetworkClock(systemClock()),
       random: (length: number) => new Uint8Array(randomBytes(length)),
       log: silentLog,

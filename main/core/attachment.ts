@@ -9,6 +9,7 @@ import type { UserPresence } from "../../protocol/presence.ts";
 import type { Caller } from "../../protocol/rpc.ts";
 import type { NODE_METHODS } from "../../protocol/supernode-api.ts";
 import type { Surroundings } from "./client-options.ts";
+import { feel } from "./pulse.ts";
 import { uniform } from "./randomness.ts";
 import { type LinkIdentity, type LinkSurroundings, openSupernodeLink, type SupernodeLink } from "./supernode-link.ts";
 
@@ -44,7 +45,8 @@ const TRIES_PER_ATTEMPT = 3;
 /** A supernode that goes away is not tried again at once. */
 const GONE_AWAY_SECONDS = 60;
 
-export type AttachmentSurroundings = Omit<LinkSurroundings, "signal"> & Pick<Surroundings, "background">;
+export type AttachmentSurroundings = Omit<LinkSurroundings, "signal"> &
+  Pick<Surroundings, "background"> & { readonly times: Pick<Surroundings["times"], "answerDueMs" | "silenceMs"> };
 
 export class Attachment {
   readonly #identity: LinkIdentity;
@@ -52,6 +54,8 @@ export class Attachment {
   readonly #surroundings: AttachmentSurroundings;
   readonly #listener: AttachmentListener;
   readonly #links = new Map<SupernodeId, SupernodeLink>();
+  /** The home, while it is felt whether it still answers. */
+  #doubted: SupernodeLink | null = null;
   /** Where others have sent us, best first; tried once. */
   #suggested: readonly SupernodeId[] = [];
   #state: LinkState = STOPPED;
@@ -116,8 +120,20 @@ export class Attachment {
   readonly request: Caller<typeof NODE_METHODS> = (name, input) => {
     const { home } = this;
     if (!home) return Promise.reject(new KithError("not-attached"));
-    return home.request(name, input);
+    const { clock, times } = this.#surroundings;
+    const cancel = clock.after(times.answerDueMs, () => this.#doubt(home));
+    return home.request(name, input).finally(cancel);
   };
+
+  /** A home that hangs closes nothing, and its own pings are rare: whoever waits for it must not wait for them. */
+  #doubt(home: SupernodeLink): void {
+    if (this.#doubted === home) return;
+    this.#doubted = home;
+    const { clock, times } = this.#surroundings;
+    feel(home, times.silenceMs, clock, () => {
+      if (this.#doubted === home) this.#doubted = null;
+    });
+  }
 
   #step(event: LinkEvent): void {
     const { state, effects } = stepLink(this.#state, event);

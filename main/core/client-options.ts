@@ -46,6 +46,10 @@ export interface ClientTimes {
   readonly reconnectMs: number;
   /** WebRTC signals of this long travel in one envelope. */
   readonly mediaBatchMs: number;
+  /** A request that the home has not answered by then is a reason to feel whether it still answers anything. */
+  readonly answerDueMs: number;
+  /** A home that does not even answer a ping for so long is left. Longer than one that is only crowded takes. */
+  readonly silenceMs: number;
   /** First wait for a receipt before a message is sent again; doubles up to receiptRetryMaxMs. */
   readonly receiptRetryMs: number;
   readonly receiptRetryMaxMs: number;
@@ -60,6 +64,8 @@ export const DEFAULT_TIMES: ClientTimes = {
   connectMs: TIMES.connectMs,
   reconnectMs: TIMES.reconnectMs,
   mediaBatchMs: 10,
+  answerDueMs: 3_000,
+  silenceMs: 8_000,
   receiptRetryMs: 5_000,
   receiptRetryMaxMs: 5 * 60_000,
   ownKeysCheckMs: 60_000,

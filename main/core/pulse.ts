@@ -15,7 +15,7 @@ const ALARMED_PATIENCE_MS = 700;
 /** After a machine has slept or stalled, timers run before the answers that lie ready. */
 const SECOND_LOOK_MS = 100;
 
-type FeltLink = Pick<SupernodeLink, "request" | "abandon" | "roundTripMs">;
+export type FeltLink = Pick<SupernodeLink, "request" | "abandon" | "roundTripMs">;
 
 export class Pulse {
   readonly #links: () => readonly FeltLink[];
@@ -48,21 +48,29 @@ export class Pulse {
   }
 
   #feel(patienceMs: (link: FeltLink) => number): void {
-    for (const link of this.#links()) {
-      let isSilent = true;
-      let cancel = this.#clock.after(patienceMs(link), () => {
-        cancel = this.#clock.after(SECOND_LOOK_MS, () => {
-          if (isSilent) link.abandon();
-        });
-      });
-      const heard = () => {
-        isSilent = false;
-        cancel();
-      };
-      // A refusal is a sign of life as well; a link that has closed has told so itself.
-      link.request("ping", {}).then(heard, (error: unknown) => {
-        if (KithError.from(error).code !== "timeout") heard();
-      });
-    }
+    for (const link of this.#links()) feel(link, patienceMs(link), this.#clock);
   }
+}
+
+/**
+ * Gives the link up unless it answers a ping in this time.
+ * @param settled once the answer has come, or the time is over
+ */
+export function feel(link: FeltLink, patienceMs: number, clock: Clock, settled: () => void = () => undefined): void {
+  let isSilent = true;
+  let cancel = clock.after(patienceMs, () => {
+    cancel = clock.after(SECOND_LOOK_MS, () => {
+      if (isSilent) link.abandon();
+      settled();
+    });
+  });
+  const heard = () => {
+    isSilent = false;
+    cancel();
+    settled();
+  };
+  // A refusal is a sign of life as well; a link that has closed has told so itself.
+  link.request("ping", {}).then(heard, (error: unknown) => {
+    if (KithError.from(error).code !== "timeout") heard();
+  });
 }
