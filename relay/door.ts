@@ -76,8 +76,8 @@ export class Door {
     this.#parts = parts;
     this.#window = parts.limits.newcomersInProgress / 2;
     const { newcomersPerSecond, newcomerBurst, politeRefusalsPerSecond } = parts.limits;
-    this.#rate = new TokenBucket(newcomerBurst, newcomersPerSecond, parts.clock());
-    this.#politeness = new TokenBucket(2 * politeRefusalsPerSecond, politeRefusalsPerSecond, parts.clock());
+    this.#rate = new TokenBucket(newcomerBurst, newcomersPerSecond);
+    this.#politeness = new TokenBucket(2 * politeRefusalsPerSecond, politeRefusalsPerSecond);
   }
 
   /** A connection has come. @returns false: there are too many of that source, or in all; close it without a word */

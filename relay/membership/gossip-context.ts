@@ -80,7 +80,7 @@ export function isGenuine(
 /** A member that sends forgeries is hardly listened to for a while: checking them is what it wants us to do. */
 export function blame(context: GossipContext, from: Peer): void {
   context.metrics.refused.forged++;
-  from.packets(context.now).charge(GOSSIP_LIMITS.forgeryCost, context.now);
+  from.packets().charge(GOSSIP_LIMITS.forgeryCost, context.now);
 }
 
 export function send(context: GossipContext, to: Peer, message: GossipMessage, through: Door = "own"): void {

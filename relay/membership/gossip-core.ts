@@ -103,7 +103,7 @@ export class GossipCore {
     };
     this.#context = context;
     for (const seed of options.seeds) context.certificates.add(seed);
-    this.#inquiries = new TokenBucket(GOSSIP_LIMITS.inquiryBurst, GOSSIP_LIMITS.inquiriesPerSecond, now);
+    this.#inquiries = new TokenBucket(GOSSIP_LIMITS.inquiryBurst, GOSSIP_LIMITS.inquiriesPerSecond);
     this.#wishes = new Wishes(context);
     this.#antiEntropy = new AntiEntropy(context, this.#wishes, {
       onSignOfLife: (peer) => this.#reconnector.remind(peer),
@@ -279,7 +279,7 @@ export class GossipCore {
       this.#inquire(fromId);
       return;
     }
-    if (!from.packets(now).take(now)) {
+    if (!from.packets().take(now)) {
       this.count("flooded");
       return;
     }

@@ -27,7 +27,7 @@ export class Greetings {
     this.#context = context;
     this.#roster = roster;
     this.#outcomes = outcomes;
-    this.#hellos = new TokenBucket(GOSSIP_LIMITS.helloBurst, GOSSIP_LIMITS.hellosPerSecond, context.now);
+    this.#hellos = new TokenBucket(GOSSIP_LIMITS.helloBurst, GOSSIP_LIMITS.hellosPerSecond);
   }
 
   receive(hello: Hello): void {

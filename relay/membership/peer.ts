@@ -5,6 +5,7 @@ import type { Announcement, Suspicion, Voucher } from "../../protocol/gossip-sta
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import { GOSSIP_LIMITS } from "./gossip-times.ts";
+import type { OpenSuspicion } from "./suspicions.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /**
@@ -32,6 +33,8 @@ export class Peer {
   greetedAt = 0;
   /** The suspicion that it has not refuted: it is told of it whenever we talk to it (Lifeguard, section 3.3). */
   suspicion: Signed<Suspicion> | null = null;
+  /** While it may still refute: who accuses it, and when its time is up. Only Suspicions changes it. */
+  trial: OpenSuspicion | null = null;
   #packets: TokenBucket | null = null;
   #announcements: TokenBucket | null = null;
   #suspicions: TokenBucket | null = null;
@@ -58,18 +61,18 @@ export class Peer {
     return this.voucher && { kind: "member", announcement: this.announcement, voucher: this.voucher };
   }
 
-  packets(now: number): TokenBucket {
-    this.#packets ??= new TokenBucket(GOSSIP_LIMITS.packetBurst, GOSSIP_LIMITS.packetsPerSecond, now);
+  packets(): TokenBucket {
+    this.#packets ??= new TokenBucket(GOSSIP_LIMITS.packetBurst, GOSSIP_LIMITS.packetsPerSecond);
     return this.#packets;
   }
 
-  announcements(now: number): TokenBucket {
-    this.#announcements ??= new TokenBucket(GOSSIP_LIMITS.announcementBurst, GOSSIP_LIMITS.announcementsPerSecond, now);
+  announcements(): TokenBucket {
+    this.#announcements ??= new TokenBucket(GOSSIP_LIMITS.announcementBurst, GOSSIP_LIMITS.announcementsPerSecond);
     return this.#announcements;
   }
 
-  suspicions(now: number): TokenBucket {
-    this.#suspicions ??= new TokenBucket(GOSSIP_LIMITS.suspicionBurst, GOSSIP_LIMITS.suspicionsPerSecond, now);
+  suspicions(): TokenBucket {
+    this.#suspicions ??= new TokenBucket(GOSSIP_LIMITS.suspicionBurst, GOSSIP_LIMITS.suspicionsPerSecond);
     return this.#suspicions;
   }
 }

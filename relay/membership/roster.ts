@@ -294,7 +294,7 @@ export class Roster {
     }
     // Genuine first: forged ones must not use up what its subject may say.
     if (!isGenuine(this.#context, "announcement", announcement, key, from)) return false;
-    if (peer.announcements(now).take(now)) return true;
+    if (peer.announcements().take(now)) return true;
     metrics.refused.flooded++;
     return false;
   }

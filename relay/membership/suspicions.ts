@@ -4,15 +4,19 @@ import type { Suspicion } from "../../protocol/gossip-statement.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import type { Appointment } from "./agenda.ts";
+import type { News } from "./broadcast-queue.ts";
 import { type GossipContext, isGenuine, memberCount } from "./gossip-context.ts";
 import { GOSSIP_LIMITS } from "./gossip-times.ts";
 import type { Peer } from "./peer.ts";
 import { suspicionTimeoutMs } from "./suspicion-timeout.ts";
 
-interface OpenSuspicion {
+/** What is held against one peer, until it refutes it or its time is up. */
+export interface OpenSuspicion {
   startedAt: number;
-  readonly accusers: readonly SupernodeId[];
-  readonly death: Appointment;
+  /** The first one first. */
+  readonly accusers: SupernodeId[];
+  readonly news: News[];
+  death: Appointment;
 }
 
 export interface SuspicionOutcomes {
@@ -28,7 +32,7 @@ export interface SuspicionOutcomes {
 export class Suspicions {
   readonly #context: GossipContext;
   readonly #outcomes: SuspicionOutcomes;
-  readonly #open = new Map<SupernodeId, OpenSuspicion>();
+  readonly #open = new Set<OpenSuspicion>();
 
   constructor(context: GossipContext, outcomes: SuspicionOutcomes) {
     this.#context = context;
@@ -45,7 +49,9 @@ export class Suspicions {
   /** In our own name. */
   accuse(peer: Peer): void {
     const { self, metrics } = this.#context;
-    if (!peer.isLive || this.#accusersOf(peer.id).includes(self.id)) return;
+    const accusers = peer.trial?.accusers ?? [];
+    // Once enough have said so, one more voice changes nothing and costs everybody.
+    if (!peer.isLive || accusers.includes(self.id) || accusers.length > GOSSIP_LIMITS.confirmations) return;
     metrics.suspicionsRaised++;
     this.#add(peer, self.suspect(peer.id, peer.announcement.value.incarnation));
   }
@@ -54,29 +60,26 @@ export class Suspicions {
     const { table, self, metrics, now } = this.#context;
     const { subject, incarnation, accuser: accuserId } = suspicion.value;
     if (accuserId === self.id || accuserId === subject) return;
-    const accuser = table.get(accuserId);
-    if (!accuser?.voucher) {
-      // Who accuses us in vain only because we do not know each other yet must become known.
-      if (subject === self.id) this.#outcomes.onUnknownAccuser(from, accuserId);
-      return;
-    }
-    const key = accuser.certificate.value.signKey;
     if (subject === self.id) {
-      if (isGenuine(this.#context, "suspicion", suspicion, key, from)) this.#outcomes.onSelf(incarnation);
+      this.#applyToSelf(suspicion, from);
       return;
     }
+    // Most of what comes was heard before: that must cost next to nothing.
     const peer = table.get(subject);
     if (!peer?.isLive || incarnation !== peer.announcement.value.incarnation) return;
-    const accusers = this.#accusersOf(subject);
-    if (accusers.includes(accuserId) || accusers.length > GOSSIP_LIMITS.confirmations) return;
-    if (!isGenuine(this.#context, "suspicion", suspicion, key, from)) return;
-    if (!accuser.suspicions(now).take(now)) {
+    const accusers = peer.trial?.accusers ?? [];
+    if (accusers.length > GOSSIP_LIMITS.confirmations || accusers.includes(accuserId)) return;
+    const accuser = table.get(accuserId);
+    if (!accuser?.voucher) return;
+    if (!isGenuine(this.#context, "suspicion", suspicion, accuser.certificate.value.signKey, from)) return;
+    if (!accuser.suspicions().take(now)) {
       metrics.refused.flooded++;
       return;
     }
+    const isFirst = accusers.length === 0;
     this.#add(peer, suspicion);
     const share = GOSSIP_LIMITS.secondOpinions / memberCount(this.#context);
-    if (accusers.length === 0 && this.#context.random() < share) this.#outcomes.onSecondOpinion(peer);
+    if (isFirst && this.#context.random() < share) this.#outcomes.onSecondOpinion(peer);
   }
 
   /** The suspicion that a peer has not refuted; of one that we hold for dead we can always make one. */
@@ -92,47 +95,57 @@ export class Suspicions {
   /** The suspect has answered. Who accused it first pays for it. */
   refuted(peer: Peer): void {
     const { metrics, table, now } = this.#context;
-    const [first] = this.#accusersOf(peer.id);
+    const first = peer.trial?.accusers[0];
     if (!this.over(peer)) return;
     peer.suspicion = null;
     metrics.suspicionsRefuted++;
-    if (first) table.get(first)?.suspicions(now).charge(GOSSIP_LIMITS.refutedSuspicionCost, now);
+    if (first) table.get(first)?.suspicions().charge(GOSSIP_LIMITS.refutedSuspicionCost, now);
   }
 
   /** True if there was a suspicion. */
   over(peer: Peer): boolean {
     const { agenda, queue } = this.#context;
-    const open = this.#open.get(peer.id);
+    const open = peer.trial;
     if (!open) return false;
-    this.#open.delete(peer.id);
+    peer.trial = null;
+    this.#open.delete(open);
     agenda.cancel(open.death);
-    for (const accuser of open.accusers) queue.remove(newsOf(peer.id, accuser));
+    for (const news of open.news) queue.withdraw(news);
     return true;
   }
 
   postpone(byMs: number): void {
-    for (const open of this.#open.values()) open.startedAt += byMs;
+    for (const open of this.#open) open.startedAt += byMs;
+  }
+
+  #applyToSelf(suspicion: Signed<Suspicion>, from: Peer): void {
+    const { incarnation, accuser: accuserId } = suspicion.value;
+    const accuser = this.#context.table.get(accuserId);
+    // Who accuses us in vain only because we do not know each other yet must become known.
+    if (!accuser?.voucher) this.#outcomes.onUnknownAccuser(from, accuserId);
+    else if (isGenuine(this.#context, "suspicion", suspicion, accuser.certificate.value.signKey, from)) {
+      this.#outcomes.onSelf(incarnation);
+    }
   }
 
   #add(peer: Peer, suspicion: Signed<Suspicion>): void {
     const { agenda, queue, table, times, now } = this.#context;
-    const known = this.#open.get(peer.id);
-    agenda.cancel(known?.death);
-    const accusers = [...(known?.accusers ?? []), suspicion.value.accuser];
-    const startedAt = known?.startedAt ?? now;
-    const deathAt = startedAt + suspicionTimeoutMs(times, memberCount(this.#context), accusers.length - 1);
+    const { trial } = peer;
+    const startedAt = trial?.startedAt ?? now;
+    const confirmations = trial?.accusers.length ?? 0;
+    const deathAt = startedAt + suspicionTimeoutMs(times, memberCount(this.#context), confirmations);
     const death = agenda.schedule(Math.max(now, deathAt), () => this.#outcomes.onDeath(peer));
-    this.#open.set(peer.id, { startedAt, accusers, death });
+    const news = queue.tell({ kind: "suspicion", suspicion });
+    if (trial) {
+      agenda.cancel(trial.death);
+      trial.death = death;
+      trial.accusers.push(suspicion.value.accuser);
+      trial.news.push(news);
+    } else {
+      peer.trial = { startedAt, accusers: [suspicion.value.accuser], news: [news], death };
+      this.#open.add(peer.trial);
+    }
     peer.suspicion = suspicion;
     if (peer.status === "alive") table.setStatus(peer, "suspect", now);
-    queue.add(newsOf(peer.id, suspicion.value.accuser), { kind: "suspicion", suspicion });
   }
-
-  #accusersOf(id: SupernodeId): readonly SupernodeId[] {
-    return this.#open.get(id)?.accusers ?? [];
-  }
-}
-
-function newsOf(subject: SupernodeId, accuser: SupernodeId): string {
-  return `suspicion ${subject} ${accuser}`;
 }

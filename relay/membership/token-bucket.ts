@@ -1,33 +1,34 @@
 /** A rate with a burst. The time is passed in. */
 export class TokenBucket {
-  #tokens: number;
-  #at: number;
+  /** When it will be full again: one number says how full it is at any time (as in ITU-T I.371's GCRA). */
+  #fullAt = 0;
   readonly #burst: number;
   readonly #perMs: number;
 
-  constructor(burst: number, perSecond: number, now: number) {
-    this.#tokens = burst;
+  constructor(burst: number, perSecond: number) {
     this.#burst = burst;
     this.#perMs = perSecond / 1_000;
-    this.#at = now;
   }
 
   /** Whether one more is allowed now; if so, it is counted. */
   take(now: number): boolean {
-    this.#refill(now);
-    if (this.#tokens < 1) return false;
-    this.#tokens--;
+    if (this.#tokens(now) < 1) return false;
+    this.charge(1, now);
     return true;
+  }
+
+  /** Whether nothing is allowed now. Counts nothing. */
+  isEmpty(now: number): boolean {
+    return this.#tokens(now) < 1;
   }
 
   /** Takes more, into debt if need be: what is owed is waited for. */
   charge(cost: number, now: number): void {
-    this.#refill(now);
-    this.#tokens = Math.max(this.#tokens - cost, -this.#burst);
+    const tokens = Math.max(this.#tokens(now) - cost, -this.#burst);
+    this.#fullAt = now + (this.#burst - tokens) / this.#perMs;
   }
 
-  #refill(now: number): void {
-    this.#tokens = Math.min(this.#burst, this.#tokens + Math.max(0, now - this.#at) * this.#perMs);
-    this.#at = now;
+  #tokens(now: number): number {
+    return Math.min(this.#burst, this.#burst - (this.#fullAt - now) * this.#perMs);
   }
 }

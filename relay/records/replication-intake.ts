@@ -187,8 +187,8 @@ export class Intake {
     const { offeredBurst, offeredPerSecond, adoptedBurst, adoptedPerSecond } = this.#parts.limits;
     const budget = {
       pending: 0,
-      offered: new TokenBucket(offeredBurst, offeredPerSecond, now),
-      adoptions: new TokenBucket(adoptedBurst, adoptedPerSecond, now),
+      offered: new TokenBucket(offeredBurst, offeredPerSecond),
+      adoptions: new TokenBucket(adoptedBurst, adoptedPerSecond),
       adopted: 0,
     };
     this.#budgets.set(from, budget);

@@ -88,7 +88,7 @@ export class Replication {
     this.#tickedAt = now;
     this.#nextOfferId = Math.floor(parts.random() * 2 ** 32);
     const { bytesPerSecond } = parts.limits;
-    this.#bytes = new TokenBucket(2 * bytesPerSecond, bytesPerSecond, now);
+    this.#bytes = new TokenBucket(2 * bytesPerSecond, bytesPerSecond);
   }
 
   /** True while records may be on their way to new holders. */

@@ -153,7 +153,7 @@ describe("a suspicion", () => {
 
 describe("a token bucket", () => {
   it("allows its burst, then its rate, and makes debts wait", () => {
-    const bucket = new TokenBucket(3, 2, NOW);
+    const bucket = new TokenBucket(3, 2);
     const taken = (at: number) => bucket.take(NOW + at);
     expect([taken(0), taken(0), taken(0), taken(0)]).toEqual([true, true, true, false]);
     expect([taken(500), taken(500)]).toEqual([true, false]);
