@@ -83,13 +83,13 @@ export class MemberTable {
     return this.#round[this.#nextProbe++];
   }
 
-  /** Up to `count` different live peers at random, none of them `except`. */
-  sample(count: number, except: SupernodeId | null): Peer[] {
+  /** Up to `count` different live peers at random, none of them `except`, and only of this status if one is given. */
+  sample(count: number, except: SupernodeId | null, status: PeerStatus | null = null): Peer[] {
     const chosen = new Set<Peer>();
     // A few tries more than needed; a small network simply yields fewer.
     for (let tries = 0; chosen.size < count && tries < count * 4; tries++) {
       const peer = this.#anyOf(this.#round);
-      if (peer && peer.id !== except) chosen.add(peer);
+      if (peer && peer.id !== except && (status === null || peer.status === status)) chosen.add(peer);
     }
     return [...chosen];
   }
