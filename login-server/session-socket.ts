@@ -2,12 +2,14 @@
 import { randomBytes } from "node:crypto";
 import type { Logger } from "pino";
 import type { Socket } from "socket.io";
+import type { UserCertificate } from "../protocol/certificate.ts";
 import { KithError } from "../protocol/errors.ts";
 import type { DeviceAddress } from "../protocol/identifiers.ts";
 import { LOGIN_METHODS } from "../protocol/login-api.ts";
 import { loginSessionStatement } from "../protocol/login-proof.ts";
 import { nodeSignatures } from "../protocol/node-crypto.ts";
 import { serve } from "../protocol/rpc.ts";
+import type { Signed } from "../protocol/signed.ts";
 import type { AccountMethods } from "./account-methods.ts";
 import type { Admission } from "./admission.ts";
 import type { BuddyLists } from "./buddy-lists.ts";
@@ -18,6 +20,7 @@ import type { KeyLog } from "./key-log/key-log.ts";
 import type { RateLimits } from "./rate-limits.ts";
 import type { Session, Sessions } from "./sessions.ts";
 import { refusalFor } from "./storage/storage-fault.ts";
+import type { SupernodeRegister } from "./supernode-register.ts";
 
 export interface SessionSocketParts {
   readonly authority: CertificateAuthority;
@@ -25,6 +28,7 @@ export interface SessionSocketParts {
   readonly buddyLists: BuddyLists;
   readonly keyLog: KeyLog;
   readonly sessions: Sessions;
+  readonly register: SupernodeRegister;
   readonly limits: RateLimits;
   readonly admission: Admission;
   readonly accountMethods: AccountMethods;
@@ -37,7 +41,7 @@ export interface SessionSocketParts {
 type State =
   | { readonly kind: "challenged"; readonly nonce: Uint8Array; readonly timer: NodeJS.Timeout }
   | { readonly kind: "proving" }
-  | { readonly kind: "open"; readonly session: Session }
+  | { readonly kind: "open"; readonly session: Session; readonly shown: Signed<UserCertificate> }
   | { readonly kind: "closed" };
 
 const NONCE_BYTES = 32;
@@ -47,13 +51,14 @@ const NONCE_BYTES = 32;
  * @param host where the device is seen
  */
 export function serveSession(socket: Socket, host: string, parts: SessionSocketParts): void {
-  const { authority, devices, buddyLists, keyLog, sessions, limits, desktop, log, accountMethods: account } = parts;
+  const { authority, devices, buddyLists, keyLog, sessions, register, limits, desktop, log } = parts;
+  const { accountMethods: account } = parts;
   const end = () => void setImmediate(() => socket.disconnect(true));
   const nonce = new Uint8Array(randomBytes(NONCE_BYTES));
   let state: State = { kind: "challenged", nonce, timer: setTimeout(end, parts.attachTimeoutMs) };
 
   /** A nonce is good for one try: a wrong proof ends the socket. */
-  const open = async (certificate: Uint8Array, proof: Uint8Array): Promise<{ certificate: Uint8Array }> => {
+  const open = async (certificate: Uint8Array, proof: Uint8Array) => {
     if (state.kind !== "challenged") throw new KithError("malformed", { what: "open", why: "it came twice" });
     const challenge = state;
     state = { kind: "proving" };
@@ -67,15 +72,16 @@ export function serveSession(socket: Socket, host: string, parts: SessionSocketP
       }
       const revision = await buddyLists.revision(userId);
       const fresh = await devices.resume(shown);
-      if (socket.disconnected) return { certificate: new Uint8Array() };
+      const { revision: supernodes } = await register.current();
+      if (socket.disconnected) return { certificate: new Uint8Array(), supernodes };
       const session: Session = {
         device: { userId, deviceId },
         push: (name, value) => void socket.emit(name, value),
         end,
       };
-      state = { kind: "open", session };
+      state = { kind: "open", session, shown };
       sessions.add(session, revision);
-      return { certificate: fresh ?? new Uint8Array() };
+      return { certificate: fresh ?? new Uint8Array(), supernodes };
     } catch (error) {
       end();
       throw error;
@@ -104,6 +110,10 @@ export function serveSession(socket: Socket, host: string, parts: SessionSocketP
     LOGIN_METHODS,
     {
       open: limited(({ certificate, proof }) => open(certificate, proof)),
+      renew: limited(async () => {
+        if (state.kind !== "open") throw new KithError("not-authenticated");
+        return { certificate: (await devices.resume(state.shown)) ?? new Uint8Array() };
+      }),
       syncBuddies: limited(inSession(({ userId }, { since }) => buddyLists.delta(userId, since))),
       requestBuddy: limited(
         inSession(({ userId }, { handle, greeting }) => {

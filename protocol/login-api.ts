@@ -236,8 +236,12 @@ export const LOGIN_METHODS = {
   /** `proof` signs (domain `loginSession`) networkId + the challenge's nonce + deviceId. An expired certificate is good enough here: the device is looked up. */
   open: method(
     z.strictObject({ certificate: bytesUpTo(LIMITS.maxCertificateBytes), proof: bytesUpTo(64) }),
-    /** A fresh certificate once the old one is past half-life, otherwise empty. */
-    z.strictObject({ certificate: bytesUpTo(LIMITS.maxCertificateBytes) }),
+    z.strictObject({
+      /** A fresh one once the old one is past half-life, otherwise empty. */
+      certificate: bytesUpTo(LIMITS.maxCertificateBytes),
+      /** Revision of the supernode list: whose own is older fetches it. */
+      supernodes: z.number().int().nonnegative(),
+    }),
   ),
   syncBuddies: method(z.strictObject({ since: z.number().int().nonnegative() }), BuddyDelta),
   requestBuddy: method(

@@ -29,8 +29,11 @@ export interface LoginIdentity {
 }
 
 export interface LoginListener {
-  /** The session is open: time to synchronise. Failing here closes it. */
-  opened(): Promise<void>;
+  /**
+   * The session is open: time to synchronise. Failing here closes it.
+   * @param supernodes revision of the supernode list
+   */
+  opened(supernodes: number): Promise<void>;
   /** The server answers again, or no longer. */
   changed(): void;
   renewed(certificate: Uint8Array): Promise<void>;
@@ -130,11 +133,11 @@ export class LoginSession {
     );
     try {
       const request = caller(socket, LOGIN_METHODS);
-      const { certificate } = await request("open", { certificate: this.#identity.certificate(), proof });
+      const { certificate, supernodes } = await request("open", { certificate: this.#identity.certificate(), proof });
       if (certificate.length > 0) await this.#listener.renewed(certificate);
       if (this.#stopped) return void socket.disconnect();
       this.#state = { phase: "open", socket };
-      await this.#listener.opened();
+      await this.#listener.opened(supernodes);
       if (!socket.connected) throw this.#unreachable();
     } catch (error) {
       if (this.open) this.#state = { phase: "closed" };

@@ -48,14 +48,15 @@ export class LoginSync {
       { loginServer, network, deviceId, keys, certificate: () => this.#certificate },
       surroundings,
       {
-        opened: async () => {
+        opened: async (revision) => {
+          this.#lookForSupernodes(revision);
           await this.#synchronise();
           listener.opened();
         },
         changed: () => listener.changed(),
         renewed: (certificate) => this.#renew(certificate),
         buddies: (delta) => surroundings.background.run("buddy list", this.take(delta, this.#isSynchronised)),
-        supernodes: (revision) => surroundings.background.run("supernode list", this.#fetchSupernodes(revision)),
+        supernodes: (revision) => this.#lookForSupernodes(revision),
         signedOut: () => listener.signedOut(),
       },
     );
@@ -74,9 +75,8 @@ export class LoginSync {
   }
 
   async #synchronise(): Promise<void> {
-    const { buddies, surroundings } = this.#parts;
+    const { buddies } = this.#parts;
     this.#isSynchronised = false;
-    surroundings.background.run("supernode list", this.#fetchSupernodes(null));
     let more = true;
     while (more) {
       const since = buddies.revision;
@@ -91,9 +91,13 @@ export class LoginSync {
     this.#isSynchronised = true;
   }
 
-  async #fetchSupernodes(revision: number | null): Promise<void> {
+  #lookForSupernodes(revision: number): void {
+    const { supernodes, surroundings } = this.#parts;
+    if (supernodes.wants(revision)) surroundings.background.run("supernode list", this.#fetchSupernodes());
+  }
+
+  async #fetchSupernodes(): Promise<void> {
     const { supernodes, listener } = this.#parts;
-    if (!supernodes.wants(revision)) return;
     if (await supernodes.take(await this.session.supernodeList())) listener.moreSupernodes();
   }
 

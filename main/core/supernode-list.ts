@@ -35,9 +35,9 @@ export class SupernodeListKeeper {
     }
   }
 
-  /** Whether a list of this revision would tell anything; without one, whether ours is stale. */
-  wants(revision: number | null): boolean {
-    return revision === null ? this.#expiresAt <= this.#surroundings.clock.now() : revision > this.#revision;
+  /** Whether a list of this revision would tell anything. */
+  wants(revision: number): boolean {
+    return revision > this.#revision || this.#expiresAt <= this.#surroundings.clock.now();
   }
 
   /**

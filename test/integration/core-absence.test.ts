@@ -4,6 +4,7 @@ import { TIMES } from "../../protocol/limits.ts";
 import { ageCertificate, storedCertificate } from "../support/aged-profile.ts";
 import { HeadlessClient } from "../support/headless-client.ts";
 import { TestNetwork } from "../support/test-network.ts";
+import { until } from "../support/until.ts";
 
 const DAY_MS = 24 * 3_600_000;
 let network: TestNetwork;
@@ -65,4 +66,14 @@ test("half a life without the login server signs nobody out", async () => {
   alice = await alice.reopen();
   await alice.attached();
   expect(alice.me.loginServerReachable).toBe(false);
+});
+
+test("who was away while every supernode was replaced by another one attaches to that", async () => {
+  await alice.close({ keepFolder: true });
+  const former = network.supernodes.splice(0);
+  const { supernodeId } = await network.add();
+  await Promise.all(former.map((supernode) => supernode.close()));
+  await until(() => network.supernodes[0]?.members().join() === supernodeId);
+  alice = await alice.reopen();
+  await alice.attached();
 });
