@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { Handle } from "../protocol/identifiers.ts";
 import { InvitationToken } from "../protocol/invitation.ts";
+import { TIMES } from "../protocol/limits.ts";
 import { Nothing } from "../protocol/rpc.ts";
 
 /** Where the server says how to be reached; in the data folder, for its owner's eyes only. */
@@ -36,6 +37,36 @@ const Issued = z.object({
   appLink: z.string(),
   token: InvitationToken,
   expiresAt: time,
+});
+
+export const KeyChange = z.strictObject({
+  /** `stolen`: the old key ends at once, and everybody has to confirm the new one. */
+  reason: z.enum(["planned", "stolen"]),
+  /** How long before it begins to sign it is announced. */
+  noticeMs: z.number().int().min(0).max(TIMES.maxNetworkKeyNoticeMs),
+  /** How long what the old key has signed is good from then on. */
+  overlapMs: z.number().int().min(0).max(TIMES.maxNetworkKeyOverlapMs),
+  /** Even if that of the last change is not over. */
+  endOverlap: z.boolean(),
+});
+const NetworkKeys = z.object({
+  networkId: z.string(),
+  /** For those who have to confirm the newest key. */
+  confirmationLink: z.string(),
+  keys: z.array(
+    z.object({
+      /** From 1, the first. */
+      number: z.number().int(),
+      fingerprint: z.string(),
+      state: z.enum(["over", "overlap", "present", "announced"]),
+      /** null: from the beginning */
+      from: time.nullable(),
+      /** null: nothing has been said of its end */
+      until: time.nullable(),
+      /** Why it took the place of the one before; null for the first. */
+      reason: z.enum(["planned", "stolen"]).nullable(),
+    }),
+  ),
 });
 
 export const ADMIN_API = {
@@ -90,6 +121,8 @@ export const ADMIN_API = {
     }),
   ),
   removeSupernode: command("remove-supernode", z.strictObject({ supernodeId: z.string().max(64) }), Nothing),
+  networkKey: command("network-key", Nothing, NetworkKeys),
+  rotateNetworkKey: command("rotate-network-key", KeyChange, NetworkKeys),
   statistics: command(
     "statistics",
     Nothing,

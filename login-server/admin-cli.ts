@@ -27,6 +27,9 @@ Usage: npm run login-server -- admin COMMAND [options]
   revoke ID                                   withdraws one
   supernodes                                  those that are enrolled
   remove-supernode ID                         takes one off the list
+  network-key show                            the network's keys, and the link that confirms the newest
+  network-key rotate [--overlap-days N] [--notice-minutes N] [--end-overlap] [--stolen --yes]
+                                              makes another key (default 30 days beside the old one, in an hour)
   statistics                                  how many of what
   audit [--limit N]                           who did what, the latest first (default 50)
 
@@ -47,6 +50,10 @@ const OPTIONS = {
   administrator: { type: "boolean", default: false },
   handle: { type: "string" },
   limit: { type: "string", default: "50" },
+  "overlap-days": { type: "string", default: "30" },
+  "notice-minutes": { type: "string", default: "60" },
+  "end-overlap": { type: "boolean", default: false },
+  stolen: { type: "boolean", default: false },
 } as const satisfies ParseArgsConfig["options"];
 
 type Values = ReturnType<typeof parse>["values"];
@@ -146,6 +153,21 @@ const COMMANDS: Readonly<Record<string, (invocation: Invocation) => Promise<Told
     await ask("removeSupernode", { supernodeId: subject });
     return DONE;
   },
+  "network-key": async ({ ask, subject, values }) => {
+    if (subject === "show") return networkKeys(await ask("networkKey", {}));
+    if (subject !== "rotate") throw wrongOption("admin network-key", "show or rotate");
+    if (values.stolen && !values.yes) {
+      throw wrongOption("--yes", "say it: everybody has to confirm the new key by hand before Kith works again");
+    }
+    return networkKeys(
+      await ask("rotateNetworkKey", {
+        reason: values.stolen ? "stolen" : "planned",
+        noticeMs: number("--notice-minutes", values["notice-minutes"], 7 * 24 * 60) * 60_000,
+        overlapMs: number("--overlap-days", values["overlap-days"], 366) * 24 * 3_600_000,
+        endOverlap: values["end-overlap"],
+      }),
+    );
+  },
   statistics: async ({ ask }) => {
     const answer = await ask("statistics", {});
     return {
@@ -171,7 +193,7 @@ const COMMANDS: Readonly<Record<string, (invocation: Invocation) => Promise<Told
 
 /** Commands that need something behind them. */
 const NEEDS_SUBJECT =
-  /^(user|approve|decline|block|unblock|sign-out|reset|delete|promote|demote|revoke|remove-supernode)$/;
+  /^(user|approve|decline|block|unblock|sign-out|reset|delete|promote|demote|revoke|remove-supernode|network-key)$/;
 
 /**
  * Runs one command and writes its answer.
@@ -202,6 +224,20 @@ function parse(args: readonly string[]) {
     const why = error instanceof Error ? (error.message.split(/[.\n]/)[0] ?? "") : "";
     throw wrongOption("Command line", why);
   }
+}
+
+function networkKeys(answer: z.infer<AdminApi["networkKey"]["output"]>): Told {
+  const rows = answer.keys.map(({ number, fingerprint, state, from, until, reason }) => [
+    String(number),
+    fingerprint,
+    state,
+    from === null ? "the beginning" : date(from),
+    until === null ? "" : date(until),
+    reason ?? "",
+  ]);
+  const text = table(["key", "fingerprint", "state", "from", "believed until", "why"], rows);
+  const asked = `Devices that ask for it confirm the newest key with this link:\n  ${answer.confirmationLink}`;
+  return { json: answer, text: `${text}\n${asked}\nMake a backup now: one of before has not got the newest key.` };
 }
 
 function onHandle(name: "approve" | "decline" | "block" | "unblock" | "signOut" | "promote" | "demote") {

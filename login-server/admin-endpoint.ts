@@ -15,12 +15,14 @@ import { type Administration, HOST } from "./administration.ts";
 import type { AuditLog } from "./audit-log.ts";
 import { type Endpoint, httpServer, type Route, route } from "./http-server.ts";
 import type { Invitations } from "./invitations.ts";
+import type { KeyRotation } from "./key-rotation.ts";
 
 interface AdminParts {
   readonly administration: Administration;
   readonly accounts: Accounts;
   readonly invitations: Invitations;
   readonly audit: AuditLog;
+  readonly keyRotation: KeyRotation;
   readonly log: Logger;
 }
 
@@ -53,7 +55,8 @@ export async function openAdminEndpoint(dataFolder: string, parts: AdminParts): 
   };
 }
 
-function adminRoutes({ administration, accounts, invitations, audit }: AdminParts, token: string): Route[] {
+function adminRoutes(parts: AdminParts, token: string): Route[] {
+  const { administration, accounts, invitations, audit, keyRotation } = parts;
   const done = {};
   const handlers: Handlers = {
     users: async ({ standing, after, limit }) => ({ users: await accounts.list(standing, after, limit) }),
@@ -84,6 +87,8 @@ function adminRoutes({ administration, accounts, invitations, audit }: AdminPart
     revokeInvitation: ({ invitationId }) => administration.revokeInvitation(invitationId, HOST).then(() => done),
     supernodes: () => administration.supernodes(),
     removeSupernode: ({ supernodeId }) => administration.removeSupernode(supernodeId, HOST).then(() => done),
+    networkKey: async () => keyRotation.show(),
+    rotateNetworkKey: (change) => keyRotation.rotate(change, HOST),
     statistics: () => administration.statistics(),
     audit: async ({ limit }) => ({
       entries: (await audit.latest(limit)).map(({ at, actor, action, subject, details }) => ({

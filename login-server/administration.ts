@@ -2,11 +2,12 @@
 import type { Kysely } from "kysely";
 import type { z } from "zod";
 import { KithError } from "../protocol/errors.ts";
-import type { Handle, NetworkId } from "../protocol/identifiers.ts";
+import type { Handle } from "../protocol/identifiers.ts";
 import { appLink, webLink } from "../protocol/invitation.ts";
 import type { Accounts } from "./accounts.ts";
 import type { ADMIN_API, InvitationDraft } from "./admin-api.ts";
 import type { AuditLog } from "./audit-log.ts";
+import type { CertificateAuthority } from "./certificate-authority.ts";
 import type { Devices } from "./devices.ts";
 import type { Invitations } from "./invitations.ts";
 import type { Sessions } from "./sessions.ts";
@@ -27,7 +28,7 @@ interface AdministrationParts {
   readonly sessions: Sessions;
   readonly register: SupernodeRegister;
   readonly audit: AuditLog;
-  readonly networkId: NetworkId;
+  readonly authority: Pick<CertificateAuthority, "networkId" | "fingerprint">;
   readonly publicUrl: () => string;
   readonly startedAt: number;
   now(): number;
@@ -50,7 +51,7 @@ export class Administration {
 
   /** The link is told once: the database has only a hash of its token. */
   async invite(draft: z.infer<typeof InvitationDraft>, actor: Actor): Promise<IssuedLink> {
-    const { invitations, audit, db, networkId, publicUrl } = this.#parts;
+    const { invitations, audit, db, authority, publicUrl } = this.#parts;
     const { invitationId, token, expiresAt } = await invitations.create({
       role: draft.administrator ? "administrator" : "member",
       maxUses: draft.uses,
@@ -62,8 +63,8 @@ export class Administration {
     const details = `${draft.uses} uses, ${draft.days} days${draft.administrator ? ", administrator" : ""}`;
     await audit.add(db, { actor: actor.name, action: "invitation-made", subject: invitationId, details });
     const loginServer = publicUrl();
-    const links = { link: webLink(loginServer, token), appLink: appLink(loginServer, token, networkId) };
-    return { invitationId, token, expiresAt, ...links };
+    const app = appLink(loginServer, token, authority.networkId, authority.fingerprint);
+    return { invitationId, token, expiresAt, link: webLink(loginServer, token), appLink: app };
   }
 
   /** @throws KithError `no-such-user` */

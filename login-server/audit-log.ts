@@ -17,7 +17,8 @@ export type AuditAction =
   | "devices-signed-out"
   | "invitation-made"
   | "invitation-revoked"
-  | "supernode-removed";
+  | "supernode-removed"
+  | "network-key-changed";
 
 export interface AuditEntry {
   /** `host` for the command line, `self` for the account itself, else an administrator's handle. */

@@ -1,11 +1,11 @@
 /** The data folder: the keys beside the database, and the rule that neither is made anew while the other one is there. */
-import { existsSync, mkdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Kysely } from "kysely";
 import { KithError } from "../protocol/errors.ts";
 import { lockFolder } from "./folder-lock.ts";
 import { finishKeys, readKeys, unfinished, writeKeys, writeUnfinished } from "./keys-file.ts";
-import { createNetworkKeys, type NetworkKeys } from "./network-keys.ts";
+import { createNetworkKeys, type NetworkKeys, withSuccessor } from "./network-keys.ts";
 import { backupBeforeUpgrade } from "./storage/backup-writer.ts";
 import { openPostgresStorage } from "./storage/postgres-storage.ts";
 import type { Schema } from "./storage/schema.ts";
@@ -18,6 +18,8 @@ export const DATABASE_FILE = "login.db";
 export interface OpenData {
   readonly keys: NetworkKeys;
   readonly storage: Storage;
+  /** Writes another key of the network's beside the first one, on the disk before this returns. @throws KithError `data-folder-unwritable` */
+  keepSuccessor(seed: Uint8Array): void;
   /** Closes the database and lets another process have the folder. */
   close(): Promise<void>;
 }
@@ -46,7 +48,9 @@ export async function openDataFolder(folder: string, now: () => number, database
       await storage.close();
       unlock();
     };
-    return { keys, storage, close };
+    const keepSuccessor = (seed: Uint8Array) =>
+      writeKeys(keysPath, withSuccessor(readFileSync(keysPath, "utf8"), seed));
+    return { keys, storage, keepSuccessor, close };
   } catch (error) {
     unlock();
     throw error;

@@ -1,11 +1,12 @@
 /** The devices of an account and their certificates: issue, renew, sign out. */
 import type { Kysely } from "kysely";
+import { equalBytes } from "../protocol/bytes.ts";
 import type { UserCertificate } from "../protocol/certificate.ts";
 import { KithError } from "../protocol/errors.ts";
 import type { DeviceAddress, DeviceId, UserId } from "../protocol/identifiers.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Signed } from "../protocol/signed.ts";
-import { type CertificateAuthority, isPastHalfLife } from "./certificate-authority.ts";
+import type { CertificateAuthority } from "./certificate-authority.ts";
 import { logCertificate } from "./key-log/entry-writer.ts";
 import { revokeDevices } from "./key-log/revocations.ts";
 import type { Schema } from "./storage/schema.ts";
@@ -78,20 +79,23 @@ export class Devices {
   /**
    * A device shows the certificate that it has, expired or not.
    * @returns a fresh one once the newest is past half-life or the device's is not the newest; null if all is well
-   * @throws KithError `signed-out-elsewhere`
+   * @throws KithError `signed-out-elsewhere`, `certificate-forged` for one with other keys than the account's
    */
   async resume(shown: Signed<UserCertificate>): Promise<Uint8Array | null> {
-    const { userId, deviceId, serial } = shown.value;
+    const { userId, deviceId, serial, signKey } = shown.value;
     return this.#parts.db.transaction().execute(async (transaction) => {
       const device = await transaction
         .selectFrom("devices")
-        .select(["certificate", "serial", "issued_at", "expires_at", "last_seen_at"])
-        .where("user_id", "=", userId)
+        .innerJoin("accounts", "accounts.user_id", "devices.user_id")
+        .select(["devices.certificate", "serial", "issued_at", "expires_at", "last_seen_at", "sign_key"])
+        .where("devices.user_id", "=", userId)
         .where("device_id", "=", deviceId)
         .executeTakeFirst();
       if (!device) throw new KithError("signed-out-elsewhere");
+      // A former key of the network, which somebody may have stolen, is good enough to be recognised by, but not for this.
+      if (!equalBytes(new Uint8Array(device.sign_key), signKey)) throw new KithError("certificate-forged");
       const now = this.#parts.now();
-      const renew = isPastHalfLife({ issuedAt: device.issued_at, expiresAt: device.expires_at }, now);
+      const renew = this.#parts.authority.isDue({ issuedAt: device.issued_at, expiresAt: device.expires_at });
       const renewed = renew ? await this.#issue(transaction, shown.value, deviceId) : null;
       if (renewed || now - device.last_seen_at >= LAST_SEEN_STEP_MS) {
         await transaction

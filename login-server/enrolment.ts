@@ -10,7 +10,7 @@ import { LIMITS, TIMES } from "../protocol/limits.ts";
 import type { LOGIN_HTTP } from "../protocol/login-api.ts";
 import { enrolmentStatement } from "../protocol/login-proof.ts";
 import { nodeSignatures } from "../protocol/node-crypto.ts";
-import { type CertificateAuthority, isPastHalfLife } from "./certificate-authority.ts";
+import type { CertificateAuthority } from "./certificate-authority.ts";
 import type { DesktopSupernodes, Ticket } from "./desktop-supernodes.ts";
 import { exactBytes } from "./exact-bytes.ts";
 import type { Schema } from "./storage/schema.ts";
@@ -61,7 +61,7 @@ export class Enrolment {
         equalBytes(known.tls_fingerprint, candidate.tlsFingerprint) &&
         equalBytes(known.sign_key, candidate.signKey) &&
         known.device_id === (ticket?.deviceId ?? null) &&
-        !isPastHalfLife({ issuedAt: known.issued_at, expiresAt: known.expires_at }, now)
+        !this.#parts.authority.isDue({ issuedAt: known.issued_at, expiresAt: known.expires_at })
       ) {
         return { certificate: known.certificate, changed: false };
       }

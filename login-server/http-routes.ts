@@ -32,6 +32,7 @@ export function loginRoutes(parts: RouteParts): Route[] {
       protocolVersion: PROTOCOL_VERSION,
       networkId: authority.networkId,
       networkKey: base64(authority.networkKey),
+      successions: base64(authority.successions),
       name: parts.name,
       registration: registration.mode,
       now: parts.now(),
@@ -82,6 +83,7 @@ export function loginRoutes(parts: RouteParts): Route[] {
     route(LOGIN_HTTP.notices, async () => ({
       keyLogHead: base64((await keyLog.head()) ?? new Uint8Array()),
       revocations: base64(await revocations.current()),
+      successions: base64(authority.successions),
     })),
     route(LOGIN_HTTP.report, async (report, { subscriber }) => {
       limits.enrolment.take(subscriber);

@@ -5,7 +5,7 @@ import { KithError } from "../protocol/errors.ts";
 import { administrate } from "./admin-cli.ts";
 import { runBackupCommand } from "./backup-commands.ts";
 import { KEYS_FILE } from "./data-folder.ts";
-import { fingerprint } from "./landing-page.ts";
+import { readable } from "./landing-page.ts";
 import { HELP, parseCommandLine, type ServerOptions } from "./options.ts";
 import { type LoginServer, type LoginServerOptions, startLoginServer } from "./server.ts";
 
@@ -64,7 +64,7 @@ function startOptions(options: ServerOptions, log: Logger): LoginServerOptions {
 function greeting(options: ServerOptions, server: LoginServer): string {
   const lines = [
     `Login server of ${options.name} at ${server.url}`,
-    `Fingerprint of the network: ${fingerprint(server.networkId)}`,
+    `Fingerprint of the network: ${readable(server.fingerprint)}`,
     `Registration: ${options.registration}. Data in ${options.data}: back up all of it.`,
   ];
   if (options["enrolment-token"] === undefined) {

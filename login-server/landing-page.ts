@@ -12,6 +12,8 @@ import type { Page } from "./http-server.ts";
 export interface LandingPageParts {
   readonly networkName: string;
   readonly networkId: NetworkId;
+  /** Of the network's newest key. */
+  readonly fingerprint: () => NetworkId;
   readonly publicUrl: () => string;
   readonly downloadUrl: string | null;
 }
@@ -51,7 +53,7 @@ export function landingPage(path: string, parts: LandingPageParts): Page | null 
 
 function invitation(
   token: InvitationToken,
-  { networkName, networkId, publicUrl, downloadUrl }: LandingPageParts,
+  { networkName, networkId, fingerprint, publicUrl, downloadUrl }: LandingPageParts,
 ): string {
   const download =
     downloadUrl === null
@@ -59,12 +61,12 @@ function invitation(
       : `<p><a href="${escapeHtml(downloadUrl)}" rel="noreferrer">Download Kith</a>, install it, then come back to this page.</p>`;
   return `<h1>You are invited to ${escapeHtml(networkName)}</h1>
 <p>${escapeHtml(networkName)} is a Kith network: calls and messages between people who know each other.</p>
-<p><a class="button" href="${escapeHtml(appLink(publicUrl(), token, networkId))}">Open in Kith</a></p>
+<p><a class="button" href="${escapeHtml(appLink(publicUrl(), token, networkId, fingerprint()))}">Open in Kith</a></p>
 <h2>You do not have Kith yet?</h2>
 ${download}
 <h2>Nothing opens?</h2>
 <p>Start Kith, press <em>I have an invitation link</em> and paste the address of this page.</p>
-<p>Fingerprint of the network: <code>${fingerprint(networkId)}</code></p>`;
+<p>Fingerprint of the network: <code>${readable(fingerprint())}</code></p>`;
 }
 
 function nothing({ networkName }: LandingPageParts): string {
@@ -72,9 +74,9 @@ function nothing({ networkName }: LandingPageParts): string {
 <p>This is no complete invitation link. Open it once more from where you got it, all of it.</p>`;
 }
 
-/** The network's ID in groups that can be read aloud. */
-export function fingerprint(networkId: NetworkId): string {
-  return networkId.match(/.{5}/g)?.join(" ") ?? networkId;
+/** A fingerprint in groups that can be read aloud. */
+export function readable(fingerprint: NetworkId): string {
+  return fingerprint.match(/.{5}/g)?.join(" ") ?? fingerprint;
 }
 
 function page(status: number, content: string): Page {

@@ -19,6 +19,8 @@ import { SharedRates } from "./instances/shared-rates.ts";
 import { Invitations } from "./invitations.ts";
 import { KeyLog } from "./key-log/key-log.ts";
 import { Revocations } from "./key-log/revocations.ts";
+import type { KeyRing } from "./key-ring.ts";
+import { KeyRotation } from "./key-rotation.ts";
 import { Login } from "./login.ts";
 import { type AttemptStores, Attempts } from "./login-attempts.ts";
 import { Metrics } from "./metrics.ts";
@@ -32,6 +34,7 @@ import { SupernodeReports } from "./supernode-reports.ts";
 
 export interface ServiceOptions {
   readonly data: OpenData;
+  readonly ring: KeyRing;
   readonly enrolmentToken: string;
   readonly publicUrl: () => string;
   readonly mode: RegistrationMode;
@@ -47,7 +50,7 @@ export interface ServiceOptions {
 export type LoginServices = ReturnType<typeof loginServices>;
 
 export function loginServices(options: ServiceOptions) {
-  const { data, enrolmentToken, publicUrl, mode, rates, desktopSupernodes, others, log, now } = options;
+  const { data, ring, enrolmentToken, publicUrl, mode, rates, desktopSupernodes, others, log, now } = options;
   const { keys, storage } = data;
   const { db } = storage;
   const { opaqueSetup } = keys;
@@ -57,7 +60,7 @@ export function loginServices(options: ServiceOptions) {
   const limits = rateLimits({ ...DEFAULT_RATES, ...rates }, now, isShared ? sharedRates.sharing : undefined);
   const shared = isShared ? databaseAttempts(db, now) : null;
   const attempts: AttemptStores = shared?.stores ?? (() => new Attempts(now));
-  const authority = new CertificateAuthority(keys, now);
+  const authority = new CertificateAuthority(keys, now, ring);
   const keyLog = new KeyLog({
     db,
     authority,
@@ -86,7 +89,7 @@ export function loginServices(options: ServiceOptions) {
         db,
         sessions,
         intervalMs: options.catchUpIntervalMs,
-        refreshSupernodes: () => register.lookAgain(),
+        refreshNetwork: () => lookAgain(),
         fault: (error) => log.error({ what: "changes by other instances", err: error }, "internal"),
       })
     : null;
@@ -102,6 +105,24 @@ export function loginServices(options: ServiceOptions) {
     for (const owner of listsChanged) sessions.listChanged(owner);
   };
   const audit = new AuditLog(db, now);
+  const keyRotation = new KeyRotation({
+    db,
+    ring,
+    audit,
+    keepSuccessor: data.keepSuccessor,
+    announced: (madeHere) => {
+      sessions.networkKeysChanged(authority.successions);
+      keyLog.issued();
+      register.changed();
+      if (madeHere) others.tell({ kind: "network-keys" });
+    },
+    fault: (error) => log.error({ what: "network keys", err: error }, "internal"),
+    now,
+  });
+  const lookAgain = () => {
+    register.lookAgain();
+    keyRotation.lookAgain().catch((error: unknown) => log.error({ what: "network keys", err: error }, "internal"));
+  };
   const invitations = new Invitations(db, now);
   const accounts = new Accounts({ db, audit, departed });
   const registration = new Registration({
@@ -116,7 +137,6 @@ export function loginServices(options: ServiceOptions) {
     departed,
     now,
   });
-  const { networkId } = keys;
   const administration = new Administration({
     db,
     accounts,
@@ -125,7 +145,7 @@ export function loginServices(options: ServiceOptions) {
     sessions,
     register,
     audit,
-    networkId,
+    authority,
     publicUrl,
     startedAt: now(),
     now,
@@ -146,6 +166,7 @@ export function loginServices(options: ServiceOptions) {
     accounts,
     registration,
     administration,
+    keyRotation,
     limits,
     admission,
     login,
@@ -159,7 +180,7 @@ export function loginServices(options: ServiceOptions) {
     heard(news: News): void {
       if (news.kind === "account") catchUp?.account(news.userId);
       else if (news.kind === "session") sessions.movedAway(news);
-      else if (news.kind === "supernodes") register.lookAgain();
+      else if (news.kind === "supernodes" || news.kind === "network-keys") lookAgain();
       else if (isLimit(news.limit)) {
         for (const [key, times] of news.counts) limits[news.limit].takenElsewhere(key, times);
       }

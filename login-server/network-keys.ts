@@ -6,21 +6,27 @@ import { KithError } from "../protocol/errors.ts";
 import type { NetworkId } from "../protocol/identifiers.ts";
 import { networkIdOf, type SigningKeyPair, signingKeyPair } from "../protocol/node-crypto.ts";
 
-const FORMAT_VERSION = 1;
+/** A network that still has its first key is written as version 1, which every login server reads. */
+const FORMAT_VERSION = 2;
 const SEED_BYTES = 32;
 
 export interface NetworkKeys {
   readonly networkId: NetworkId;
+  /** The network's first key, by which it is known for ever. */
   readonly signing: SigningKeyPair;
+  /** Keys that were made to follow it; which of them do, the database knows. */
+  readonly successors: readonly SigningKeyPair[];
   /** OPAQUE's server setup: without it no password works any more. */
   readonly opaqueSetup: string;
   /** What operators enrol supernodes with, unless an option names another one. */
   readonly enrolmentToken: string;
 }
 
+const Seed = z.base64().refine((text) => Buffer.from(text, "base64").length === SEED_BYTES);
 const KeysFile = z.object({
-  version: z.literal(FORMAT_VERSION),
-  networkSeed: z.base64().refine((text) => Buffer.from(text, "base64").length === SEED_BYTES),
+  version: z.union([z.literal(1), z.literal(FORMAT_VERSION)]),
+  networkSeed: Seed,
+  successorSeeds: z.array(Seed).optional(),
   opaqueSetup: z.string().min(1),
   enrolmentToken: z.string().min(16),
 });
@@ -31,13 +37,24 @@ const AnyVersion = z.object({ version: z.number().int() });
 export async function createNetworkKeys(): Promise<{ keys: NetworkKeys; text: string }> {
   await opaque.ready;
   const file: KeysFile = {
-    version: FORMAT_VERSION,
+    version: 1,
     networkSeed: randomBytes(SEED_BYTES).toString("base64"),
     opaqueSetup: opaque.server.createSetup(),
     // Hexadecimal: base64url may begin with a hyphen, which a command line takes for another option.
     enrolmentToken: randomBytes(24).toString("hex"),
   };
-  return { keys: keysOf(file), text: `${JSON.stringify(file, null, 2)}\n` };
+  return { keys: keysOf(file), text: textOf(file) };
+}
+
+/** @param text of a keys file that was read before @param seed of a key that is to follow */
+export function withSuccessor(text: string, seed: Uint8Array): string {
+  const file = KeysFile.parse(JSON.parse(text));
+  const successorSeeds = [...(file.successorSeeds ?? []), Buffer.from(seed).toString("base64")];
+  return textOf({ ...file, version: FORMAT_VERSION, successorSeeds });
+}
+
+function textOf(file: KeysFile): string {
+  return `${JSON.stringify(file, null, 2)}\n`;
 }
 
 /**
@@ -64,6 +81,7 @@ function keysOf(file: KeysFile): NetworkKeys {
   return {
     networkId: networkIdOf(signing.publicKey),
     signing,
+    successors: (file.successorSeeds ?? []).map((seed) => signingKeyPair(Buffer.from(seed, "base64"))),
     opaqueSetup: file.opaqueSetup,
     enrolmentToken: file.enrolmentToken,
   };

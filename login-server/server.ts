@@ -12,13 +12,14 @@ import type { RegistrationMode } from "../protocol/login-api.ts";
 import { openAdminEndpoint } from "./admin-endpoint.ts";
 import { HOST, type IssuedLink } from "./administration.ts";
 import { TrustedProxies } from "./client-address.ts";
-import { openDataFolder } from "./data-folder.ts";
+import { type OpenData, openDataFolder } from "./data-folder.ts";
 import { healthPage, metricsPage } from "./health-pages.ts";
 import { loginRoutes } from "./http-routes.ts";
 import { httpServer } from "./http-server.ts";
 import { CATCH_UP_INTERVAL_MS } from "./instances/catch-up.ts";
 import { NO_OTHERS } from "./instances/news.ts";
 import { connectRedis } from "./instances/redis-news.ts";
+import { KeyRing } from "./key-ring.ts";
 import { landingPage } from "./landing-page.ts";
 import { loginServices } from "./login-services.ts";
 import type { RateOptions } from "./rate-limits.ts";
@@ -64,7 +65,10 @@ export interface LoginServer {
   readonly url: string;
   readonly port: number;
   readonly networkId: NetworkId;
+  /** The first one. */
   readonly networkKey: Uint8Array;
+  /** Of the newest key. */
+  readonly fingerprint: NetworkId;
   readonly enrolmentToken: string;
   /** Makes whoever uses it first the administrator; null once there is somebody, or an invitation was made before. */
   readonly firstInvitation: IssuedLink | null;
@@ -98,6 +102,7 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
   };
   try {
     const { keys } = data;
+    const ring = await openRing(data, now());
     let url = "";
     const publicUrl = () => options.publicUrl ?? url;
     const enrolmentToken = options.enrolmentToken ?? keys.enrolmentToken;
@@ -105,6 +110,7 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
     if (redis) closers.push(() => redis.close());
     const services = loginServices({
       data,
+      ring,
       others: redis ?? NO_OTHERS,
       catchUpIntervalMs: options.catchUpIntervalMs ?? CATCH_UP_INTERVAL_MS,
       enrolmentToken,
@@ -120,6 +126,7 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
     const landing = {
       networkName: name,
       networkId: keys.networkId,
+      fingerprint: () => ring.fingerprint,
       publicUrl,
       downloadUrl: options.downloadUrl ?? null,
     };
@@ -178,6 +185,7 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
       port,
       networkId: keys.networkId,
       networkKey: authority.networkKey,
+      fingerprint: ring.fingerprint,
       enrolmentToken,
       firstInvitation,
       metricsUrl,
@@ -190,6 +198,14 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
     await closeAll();
     throw error;
   }
+}
+
+/** @throws KithError `network-key-missing` where this instance could not sign */
+async function openRing({ keys, storage }: OpenData, now: number): Promise<KeyRing> {
+  const ring = new KeyRing(keys);
+  await ring.load(storage.db, now);
+  ring.pairAt(Number.MAX_SAFE_INTEGER);
+  return ring;
 }
 
 function listen(http: HttpServer, host: string, port: number, option: string): Promise<number> {

@@ -126,6 +126,12 @@ export class Sessions {
     }
   }
 
+  networkKeysChanged(successions: Uint8Array): void {
+    for (const { sessions } of this.#accounts.values()) {
+      for (const session of sessions.values()) session.push("networkKeys", { successions });
+    }
+  }
+
   /** Tells a device that it was signed out, and ends its session. */
   signOut({ userId, deviceId }: DeviceAddress): void {
     const session = this.#accounts.get(userId)?.sessions.get(deviceId);

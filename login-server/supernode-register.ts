@@ -25,6 +25,7 @@ interface SupernodeRegisterParts {
 interface PublishedList {
   readonly revision: number;
   readonly bytes: Uint8Array;
+  readonly issuedAt: number;
   /** When it must be made again: its own age, or its first entry that expires. */
   readonly staleAt: number;
 }
@@ -81,8 +82,9 @@ export class SupernodeRegister {
 
   async #currentList(): Promise<PublishedList> {
     if (!this.#knowsNewest) await this.#lookUp();
-    const isFresh = this.#latest && this.#shown === this.#changes && this.#parts.now() < this.#latest.staleAt;
-    if (this.#latest && isFresh) return this.#latest;
+    const { authority, now } = this.#parts;
+    const isFresh = this.#latest && now() < this.#latest.staleAt && !authority.isOfFormerKey(this.#latest.issuedAt);
+    if (this.#latest && isFresh && this.#shown === this.#changes) return this.#latest;
     const shown = this.#changes;
     this.#latest = await this.#make();
     this.#shown = shown;
@@ -104,7 +106,8 @@ export class SupernodeRegister {
     if (row.outdated === 1) return null;
     const { value } = decodeSupernodeList(row.list);
     const expiries = value.supernodes.map((entry) => entry.value.expiresAt);
-    return { revision: row.revision, bytes: row.list, staleAt: staleAt(value.issuedAt, expiries) };
+    const { issuedAt } = value;
+    return { revision: row.revision, bytes: row.list, issuedAt, staleAt: staleAt(issuedAt, expiries) };
   }
 
   async #make(): Promise<PublishedList> {
@@ -131,7 +134,8 @@ export class SupernodeRegister {
       const expiries = listed.map((row) =>
         Math.min(row.expires_at, row.listed_until ?? row.expires_at, silentAt(row, this.#listeningSince)),
       );
-      return { revision, bytes: signed.bytes, staleAt: staleAt(signed.issuedAt, expiries) };
+      const { bytes, issuedAt } = signed;
+      return { revision, bytes, issuedAt, staleAt: staleAt(issuedAt, expiries) };
     });
   }
 }

@@ -115,6 +115,11 @@ export const ERRORS = entries({
     sentence: "What claims to be the network's new key was not signed by its old one.",
     retry: false,
   },
+  "network-key-missing": {
+    sentence:
+      "Key {number} of the network is not in this data folder. Copy network-keys.json from the instance that made it, and start again.",
+    retry: false,
+  },
   "network-key-withheld": {
     sentence:
       "The server at this address has an old key of the network and not the present one. Nothing was sent to it.",

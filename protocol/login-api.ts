@@ -8,6 +8,7 @@ import { InvitationToken } from "./invitation.ts";
 import { KEY_LOG_ENTRY_BYTES, KEY_LOG_HEAD_BYTES, MAX_KEY_LOG_ENTRIES, MAX_KEY_LOG_HEADS } from "./key-log.ts";
 import { HASH_BYTES, MAX_PATH_STEPS } from "./key-tree.ts";
 import { LIMITS } from "./limits.ts";
+import { MAX_SUCCESSIONS_BYTES } from "./network-key.ts";
 import { MAX_REVOCATION_LIST_BYTES } from "./revocations.ts";
 import { method, Nothing } from "./rpc.ts";
 
@@ -65,7 +66,10 @@ export const LOGIN_HTTP = {
       kith: z.literal("login-server"),
       protocolVersion: z.number().int().positive(),
       networkId: NetworkId,
+      /** The network's first key, … */
       networkKey: base64(32),
+      /** … and what leads from it to the present one (network-key.ts). */
+      successions: base64(MAX_SUCCESSIONS_BYTES).default(""),
       name: z.string().max(253),
       registration: RegistrationMode,
       now: time,
@@ -138,7 +142,11 @@ export const LOGIN_HTTP = {
   /** What supernodes pass on of the login server's: the newest head of the key log (empty: none yet), the revocation list. */
   notices: get(
     "/v1/notices",
-    z.object({ keyLogHead: base64(KEY_LOG_HEAD_BYTES), revocations: base64(MAX_REVOCATION_LIST_BYTES) }),
+    z.object({
+      keyLogHead: base64(KEY_LOG_HEAD_BYTES),
+      revocations: base64(MAX_REVOCATION_LIST_BYTES),
+      successions: base64(MAX_SUCCESSIONS_BYTES).default(""),
+    }),
   ),
   /** A supernode says that it is there. `proof` signs login-proof.ts's reportStatement. Whoever is silent for an hour leaves the list. */
   report: post(
@@ -243,6 +251,8 @@ export const LOGIN_METHODS = {
       supernodes: z.number().int().nonnegative(),
     }),
   ),
+  /** A fresh certificate if the session's is past half-life or of a former network key, otherwise empty. */
+  renew: method(Nothing, z.strictObject({ certificate: bytesUpTo(LIMITS.maxCertificateBytes) })),
   syncBuddies: method(z.strictObject({ since: z.number().int().nonnegative() }), BuddyDelta),
   requestBuddy: method(
     z.strictObject({ handle: Handle, greeting: z.string().max(LIMITS.maxGreetingLength) }),
@@ -310,6 +320,8 @@ export const LOGIN_PUSHES = {
   buddies: BuddyDelta,
   /** The supernode list has a new revision: fetch it. */
   supernodes: z.strictObject({ revision: z.number().int().nonnegative() }),
+  /** The network has another key: now and, in a while, at work. */
+  networkKeys: z.strictObject({ successions: bytesUpTo(MAX_SUCCESSIONS_BYTES) }),
   /** This device was signed out; the session ends. */
   signedOut: Nothing,
 } as const;

@@ -15,8 +15,8 @@ const BATCH = 500;
 interface CatchUpParts {
   readonly db: Kysely<Schema>;
   readonly sessions: Sessions;
-  /** Makes sure that the supernode list is the newest. */
-  refreshSupernodes(): void;
+  /** Makes sure that the supernode list and the network's keys are the newest. */
+  refreshNetwork(): void;
   readonly intervalMs: number;
   fault(error: unknown): void;
 }
@@ -33,7 +33,7 @@ export class CatchUp {
   }
 
   everything(): void {
-    this.#parts.refreshSupernodes();
+    this.#parts.refreshNetwork();
     this.#enqueue(() => this.#parts.sessions.online());
   }
 

@@ -13,6 +13,7 @@ export const News = z.discriminatedUnion("kind", [
   /** The device has opened a session; an older one of its is dead or about to be. */
   z.strictObject({ kind: z.literal("session"), userId: UserId, deviceId: DeviceId }),
   z.strictObject({ kind: z.literal("supernodes") }),
+  z.strictObject({ kind: z.literal("network-keys") }),
   /** What was taken from the buckets of one rate limit: key and how often. */
   z.strictObject({
     kind: z.literal("taken"),

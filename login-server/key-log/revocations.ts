@@ -1,13 +1,13 @@
 /** Certificates that were taken back before they expired, and the signed list of them that supernodes carry. */
 import type { Kysely } from "kysely";
 import type { DeviceAddress } from "../../protocol/identifiers.ts";
-import { MAX_REVOCATIONS } from "../../protocol/revocations.ts";
+import { decodeRevocationList, MAX_REVOCATIONS } from "../../protocol/revocations.ts";
 import type { CertificateAuthority } from "../certificate-authority.ts";
 import type { Schema } from "../storage/schema.ts";
 
 interface RevocationsParts {
   readonly db: Kysely<Schema>;
-  readonly authority: Pick<CertificateAuthority, "signRevocations">;
+  readonly authority: Pick<CertificateAuthority, "signRevocations" | "isOfFormerKey">;
   now(): number;
 }
 
@@ -45,7 +45,9 @@ export class Revocations {
   /** The list as it holds now, signed anew if something was revoked since. */
   async current(): Promise<Uint8Array> {
     const row = await this.#parts.db.selectFrom("revocation_list").selectAll().executeTakeFirstOrThrow();
-    return row.outdated === 0 ? new Uint8Array(row.list) : this.#sign();
+    if (row.outdated === 1) return this.#sign();
+    const list = new Uint8Array(row.list);
+    return this.#parts.authority.isOfFormerKey(decodeRevocationList(list).value.issuedAt) ? this.#sign() : list;
   }
 
   #sign(): Promise<Uint8Array> {

@@ -8,6 +8,7 @@ import { addAdministration } from "./administration-tables.ts";
 import { addDesktopSupernodes } from "./desktop-supernode-tables.ts";
 import { addKeyLog } from "./key-log-tables.ts";
 import { addLoginAttempts } from "./login-attempt-table.ts";
+import { addNetworkKeys } from "./network-key-tables.ts";
 import type { Schema } from "./schema.ts";
 import { addSupernodeReports } from "./supernode-report-columns.ts";
 
@@ -28,6 +29,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "login attempts", up: addLoginAttempts },
   { name: "desktop supernodes", up: addDesktopSupernodes },
   { name: "reports of supernodes", up: addSupernodeReports },
+  { name: "network keys", up: addNetworkKeys },
 ];
 
 interface MigrationOptions {

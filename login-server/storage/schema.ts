@@ -11,6 +11,13 @@ export interface Schema {
   migrations: { version: number; name: string; applied_at: number };
   /** One row: whose data this is, so that it is never served under another network's key. */
   network: { network_id: NetworkId };
+  /** The keys that have followed the first one, in their order (protocol/network-key.ts). */
+  network_keys: {
+    number: number;
+    succession: Uint8Array;
+    /** The key's seed under the key before it (key-ring.ts); null where that one was stolen. */
+    sealed_seed: Uint8Array | null;
+  };
   counters: { name: CounterName; value: number };
   accounts: {
     user_id: UserId;

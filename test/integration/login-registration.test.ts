@@ -27,6 +27,7 @@ test("the network says who it is, and its ID follows from its key", async () => 
     protocolVersion: 1,
     networkId: networkIdOf(server.networkKey),
     networkKey: Buffer.from(server.networkKey).toString("base64"),
+    successions: "",
     name: "Chess club",
     registration: "open",
     now: clock.now(),

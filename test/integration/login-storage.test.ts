@@ -167,7 +167,7 @@ test.each([
   ["empty", "", "data-corrupt"],
   ["cut short", '{"version":1,"networkSeed":"', "data-corrupt"],
   ["without a seed", '{"version":1,"opaqueSetup":"x","enrolmentToken":"0123456789abcdef"}', "data-corrupt"],
-  ["of a newer version", '{"version":2}', "data-newer"],
+  ["of a newer version", '{"version":3}', "data-newer"],
 ])("a keys file that is %s is refused and not touched", async (_, text, code) => {
   const data = folder();
   await (await openDataFolder(data, now)).close();

@@ -33,6 +33,7 @@ const authority = {
       encodeKeyLogHead({ ...head, networkId: networkIdOf(network.publicKey) }),
       network.secretKey,
     ),
+  isOfFormerKey: () => false,
 };
 
 async function instanceOn(database: string) {

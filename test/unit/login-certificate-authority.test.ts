@@ -7,7 +7,10 @@ import { newUser } from "../support/login-api-client.ts";
 
 const signing = signingKeyPair();
 const networkId = networkIdOf(signing.publicKey);
-const authority = new CertificateAuthority({ networkId, signing, opaqueSetup: "", enrolmentToken: "" }, () => 1_000);
+const authority = new CertificateAuthority(
+  { networkId, signing, successors: [], opaqueSetup: "", enrolmentToken: "" },
+  () => 1_000,
+);
 const { userId, handle, sign, box, deviceId } = newUser("alice");
 const subject = {
   userId,
@@ -24,7 +27,10 @@ test("it recognises what it has issued, expired or not", () => {
   const { bytes, issuedAt, expiresAt } = authority.issueUser(subject);
   expect([issuedAt, expiresAt]).toEqual([1_000, 1_000 + 30 * 24 * 3_600_000]);
   expect(authority.recogniseUser(bytes).value).toMatchObject({ handle, userId, deviceId, serial: 1 });
-  const later = new CertificateAuthority({ networkId, signing, opaqueSetup: "", enrolmentToken: "" }, () => 1e13);
+  const later = new CertificateAuthority(
+    { networkId, signing, successors: [], opaqueSetup: "", enrolmentToken: "" },
+    () => 1e13,
+  );
   expect(later.recogniseUser(bytes).value.serial).toBe(1);
 });
 

@@ -2,19 +2,44 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { KithError } from "../../protocol/errors.ts";
 import { NetworkId } from "../../protocol/identifiers.ts";
-import { appLink, InvitationToken, parseInvitation, webLink } from "../../protocol/invitation.ts";
+import {
+  appLink,
+  confirmationLink,
+  InvitationToken,
+  parseConfirmation,
+  parseInvitation,
+  webLink,
+} from "../../protocol/invitation.ts";
 
 const TOKEN = InvitationToken.parse("abcdefghijklmnopqrstuvwxyz012-_9");
 const NETWORK = NetworkId.parse("0123456789abcdef0123456789abcdef01234567");
+const KEY = NetworkId.parse("ba".repeat(20));
 
 test("both links say the server and the token, and the app's also the network", () => {
   const loginServer = "https://login.example.org";
-  expect(parseInvitation(webLink(loginServer, TOKEN))).toEqual({ loginServer, token: TOKEN, networkId: null });
-  expect(parseInvitation(appLink(loginServer, TOKEN, NETWORK))).toEqual({
+  expect(parseInvitation(webLink(loginServer, TOKEN))).toEqual({
     loginServer,
     token: TOKEN,
-    networkId: NETWORK,
+    networkId: null,
+    networkKey: null,
   });
+  const told = { loginServer, token: TOKEN, networkId: NETWORK };
+  expect(parseInvitation(appLink(loginServer, TOKEN, NETWORK, NETWORK))).toEqual({ ...told, networkKey: null });
+  expect(parseInvitation(appLink(loginServer, TOKEN, NETWORK, KEY))).toEqual({ ...told, networkKey: KEY });
+});
+
+test("a network's key is confirmed by a link of its own, or by an invitation that names it", () => {
+  const confirmed = { networkId: NETWORK, networkKey: KEY };
+  expect(parseConfirmation(` ${confirmationLink(NETWORK, KEY)}\n`)).toEqual(confirmed);
+  expect(parseConfirmation(appLink("https://x.example", TOKEN, NETWORK, KEY))).toEqual(confirmed);
+  const others = [
+    appLink("https://x.example", TOKEN, NETWORK),
+    webLink("https://x.example", TOKEN),
+    `kith:key?network=${NETWORK}`,
+    `kith:key?network=${NETWORK}&key=${KEY}&key=${NETWORK}`,
+    `kith:key?network=${NETWORK}&key=${KEY.toUpperCase()}`,
+  ];
+  for (const link of others) expect(parseConfirmation(link)).toBeNull();
 });
 
 test("plain http is for this computer itself", () => {
