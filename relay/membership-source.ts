@@ -2,6 +2,7 @@
 import type { SupernodeCertificate } from "../protocol/certificate.ts";
 import type { SupernodeId, UserId } from "../protocol/identifiers.ts";
 import type { Signed } from "../protocol/signed.ts";
+import type { PlacementTable } from "./records/placement-table.ts";
 
 /** A supernode with a certificate that was checked against the network key. */
 export type Member = Signed<SupernodeCertificate>;
@@ -24,6 +25,8 @@ export interface Membership {
   readonly stage: Stage;
   /** All members, this supernode included, as placement sees them. */
   members(): ReadonlyMap<SupernodeId, Member>;
+  /** Of the members now: the same table until they change. */
+  placement(): PlacementTable;
   /** As placement.ts, of the members now, and fast enough to be asked for every request. */
   holdersOf(userId: UserId, count?: number): SupernodeId[];
   /** A certified supernode has shown itself; it may not be a member yet. */

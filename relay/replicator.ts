@@ -47,7 +47,7 @@ export class Replicator {
       {
         self,
         store: records,
-        members: { has: (id) => membership.members().has(id), keys: () => membership.members().keys() },
+        members: { has: (id) => membership.members().has(id), placement: () => membership.placement() },
         replicas: LEASE_REPLICAS,
         limits: REPLICATION_LIMITS,
         metrics: this.metrics,

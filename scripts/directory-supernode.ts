@@ -74,7 +74,7 @@ export class DirectorySupernode implements LinkOwner {
       {
         self: this.id,
         store: this.#records,
-        members: { has: (id) => this.#membership.members().has(id), keys: () => this.#membership.members().keys() },
+        members: { has: (id) => this.#membership.members().has(id), placement: () => this.#membership.placement() },
         replicas,
         limits: REPLICATION_LIMITS,
         metrics: new ReplicationMetrics(),

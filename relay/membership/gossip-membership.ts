@@ -102,9 +102,13 @@ export class GossipMembership implements Membership {
     return this.#members;
   }
 
-  holdersOf(userId: UserId, count?: number): SupernodeId[] {
+  placement(): PlacementTable {
     this.#placement ??= new PlacementTable(this.#members.keys());
-    return this.#placement.holders(userId, count);
+    return this.#placement;
+  }
+
+  holdersOf(userId: UserId, count?: number): SupernodeId[] {
+    return this.placement().holders(userId, count);
   }
 
   /** All supernodes with a good certificate that we know of, members or not, without this one. */

@@ -13,7 +13,8 @@ const EXPECTED_ABOVE = 40;
 
 export class PlacementTable {
   readonly members: readonly SupernodeId[];
-  readonly #indexes = new Map<SupernodeId, number>();
+  /** From an ID to its index plus one, by open addressing: a Map would take half of the table's memory. */
+  readonly #slots: Int32Array;
   readonly #first: Int32Array;
   readonly #mixedSecond: Int32Array;
   /** Whoever weighs less is no holder, but once in a billion. */
@@ -23,14 +24,15 @@ export class PlacementTable {
     this.members = [...members];
     this.#first = Int32Array.from(this.members, (id) => Number.parseInt(id.slice(0, 8), 16));
     this.#mixedSecond = Int32Array.from(this.members, (id) => mix(Number.parseInt(id.slice(8, 16), 16)));
-    this.members.forEach((id, index) => {
-      this.#indexes.set(id, index);
-    });
+    this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * this.members.length + 2)));
+    for (let index = 0; index < this.members.length; index++) {
+      this.#slots[this.#slotOf(this.members[index] as SupernodeId, this.#first[index] as number)] = index + 1;
+    }
     this.#leastHigh = 2 ** 32 * Math.max(0, 1 - EXPECTED_ABOVE / Math.max(1, this.members.length));
   }
 
   has(id: SupernodeId): boolean {
-    return this.#indexes.has(id);
+    return this.#indexOf(id) >= 0;
   }
 
   /** As holdersOf. */
@@ -58,10 +60,26 @@ export class PlacementTable {
 
   /** False if this member is no holder of the user's records; true if it may be. Costs a thousandth of `holders`. */
   maybeHolds(userId: Placed, member: SupernodeId): boolean {
-    const index = this.#indexes.get(member);
-    if (index === undefined) return false;
+    const index = this.#indexOf(member);
+    if (index < 0) return false;
     const high = this.#high(Number.parseInt(userId.slice(0, 8), 16), Number.parseInt(userId.slice(8, 16), 16), index);
     return high >= this.#leastHigh;
+  }
+
+  /** -1 if it is no member. */
+  #indexOf(id: SupernodeId): number {
+    return (this.#slots[this.#slotOf(id, Number.parseInt(id.slice(0, 8), 16) | 0)] as number) - 1;
+  }
+
+  /** Where the member is, or where it would be. */
+  #slotOf(id: SupernodeId, first: number): number {
+    const mask = this.#slots.length - 1;
+    let slot = mix(first) & mask;
+    for (;;) {
+      const taken = this.#slots[slot] as number;
+      if (taken === 0 || this.members[taken - 1] === id) return slot;
+      slot = (slot + 1) & mask;
+    }
   }
 
   #high(first: number, second: number, index: number): number {

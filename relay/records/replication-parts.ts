@@ -5,6 +5,7 @@ import type { ReplicationMessage } from "../../protocol/replication-message.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import type { LeaseRecord, PutResult } from "../record-store.ts";
 import type { RecordView, WalkCursor } from "./packed-records.ts";
+import type { PlacementTable } from "./placement-table.ts";
 import type { Sighting } from "./sighting.ts";
 
 /** The part of a packed or durable record store that replication needs. */
@@ -21,7 +22,7 @@ export interface ReplicationParts {
   readonly self: SupernodeId;
   readonly store: ReplicatedStore;
   /** All members now, this supernode included. */
-  readonly members: { has(id: SupernodeId): boolean; keys(): Iterable<SupernodeId> };
+  readonly members: { has(id: SupernodeId): boolean; placement(): PlacementTable };
   /** Holders of each record. */
   readonly replicas: number;
   readonly limits: ReplicationLimits;

@@ -16,7 +16,7 @@ import {
 } from "../../protocol/replication-message.ts";
 import { TokenBucket } from "../membership/token-bucket.ts";
 import { type RecordView, WALK_START, type WalkCursor } from "./packed-records.ts";
-import { PlacementTable } from "./placement-table.ts";
+import type { PlacementTable } from "./placement-table.ts";
 import { Intake } from "./replication-intake.ts";
 import type { ReplicationParts } from "./replication-parts.ts";
 
@@ -31,6 +31,8 @@ const MAX_SETTLES = 4;
  * among them, as may who is to hand it over. So what changes within this time is repaired together.
  */
 const OVERLAP_MS = 15_000;
+/** Tables from that time that are kept. */
+const MAX_FORMER = 4;
 const WALK_STEP = 64;
 /** Records that wait to be offered or sent: beyond, the pass over the store waits for them. */
 const MAX_BACKLOG = 20_000;
@@ -82,7 +84,7 @@ export class Replication {
   /** @param now ms since 1970, as everywhere here */
   constructor(parts: ReplicationParts, now: number) {
     this.#parts = parts;
-    this.#table = new PlacementTable(parts.members.keys());
+    this.#table = parts.members.placement();
     this.#intake = new Intake(parts, this.#table, now);
     this.#changedAt = now;
     this.#tickedAt = now;
@@ -133,10 +135,15 @@ export class Replication {
 
   #beginPass(now: number): void {
     this.#former = this.#former.filter(({ replacedAt }) => now - replacedAt < OVERLAP_MS);
-    this.#former.push({ table: this.#table, replacedAt: now });
+    // When very many die, a pass follows on the next: a few of the tables in between tell enough.
+    const last = this.#former.at(-1);
+    if (!last || now - last.replacedAt >= OVERLAP_MS / MAX_FORMER) {
+      this.#former.push({ table: this.#table, replacedAt: now });
+    }
     const former = this.#former.map(({ table }) => table);
+    if (former.at(-1) !== this.#table) former.push(this.#table);
     const before = former.length > 1 ? [former[0] as PlacementTable, this.#table] : [this.#table];
-    const after = new PlacementTable(this.#parts.members.keys());
+    const after = this.#parts.members.placement();
     this.#outdatedSince = null;
     this.#table = after;
     this.#intake.place(after);

@@ -35,7 +35,7 @@ export class SimHolder {
         store: this.store,
         members: {
           has: (id) => id === node.id || node.core.peer(id)?.isLive === true,
-          keys: () => this.members(),
+          placement: () => this.table,
         },
         replicas,
         limits: REPLICATION_LIMITS,

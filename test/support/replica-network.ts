@@ -8,6 +8,7 @@ import {
   type ReplicationMessage,
 } from "../../protocol/replication-message.ts";
 import { PackedRecords } from "../../relay/records/packed-records.ts";
+import { PlacementTable } from "../../relay/records/placement-table.ts";
 import { Replication } from "../../relay/records/replication.ts";
 import {
   REPLICATION_LIMITS,
@@ -48,7 +49,7 @@ export class Holder {
         random: network.random,
         trustLease: (lease, now) => trustLease(LEASE_NETWORK, now, lease),
         send: (to, message) => network.carry(this, to, message),
-        members: { has: (member) => this.members.has(member), keys: () => this.members },
+        members: { has: (member) => this.members.has(member), placement: () => new PlacementTable(this.members) },
       },
       network.time.now,
     );
