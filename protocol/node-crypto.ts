@@ -2,7 +2,7 @@
  * Ed25519 and SHA-256 by node:crypto, in tweetnacl's formats. More than 100 times as fast
  * as tweetnacl at checking signatures; the three Node processes share this file.
  */
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign, verify } from "node:crypto";
+import { createPrivateKey, createPublicKey, hash, type KeyObject, randomBytes, sign, verify } from "node:crypto";
 import { concatBytes, toHex, utf8 } from "./bytes.ts";
 import { NETWORK_ID_BYTES, NetworkId, SIGN_KEY_BYTES, SIGNATURE_BYTES, USER_ID_BYTES, UserId } from "./identifiers.ts";
 import { SignatureMemory } from "./signature-memory.ts";
@@ -93,7 +93,8 @@ export function signingKeyPair(seed: Uint8Array = randomBytes(32)): SigningKeyPa
 }
 
 export function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(bytes).digest());
+  // In one go: twice as fast as a Hash object, and nothing for the garbage collector.
+  return new Uint8Array(hash("sha256", bytes, "buffer"));
 }
 
 /** The user ID that an account's signing key fixes. */

@@ -4,19 +4,15 @@ import * as opaque from "@serenity-kit/opaque";
 import { type Insertable, type Kysely, sql } from "kysely";
 import { openDataFolder } from "../login-server/data-folder.ts";
 import type { Schema } from "../login-server/storage/schema.ts";
-import { toHex } from "../protocol/bytes.ts";
-import { DeviceId, Handle, UserId } from "../protocol/identifiers.ts";
+import { Handle, type UserId } from "../protocol/identifiers.ts";
 import { VAULT_BYTES } from "../protocol/login-api.ts";
 import { type SigningKeyPair, signingKeyPair, userIdOf } from "../protocol/node-crypto.ts";
+import { CERTIFICATE_BYTES, insertFillers } from "./filler-accounts.ts";
 
 export const PASSWORD = "the password of everybody here";
 /** What stretches a password is the client's work, and no part of what is measured here. */
 export const KEY_STRETCHING = { "argon2id-custom": { iterations: 1, memory: 8, parallelism: 1 } };
-const CERTIFICATE_BYTES = 371;
-/** Beyond what the server gives out in a benchmark. */
-const FIRST_FILLER_SERIAL = 1_000_000_000;
 const ROWS_AT_ONCE = 500;
-const ROWS_PER_TRANSACTION = 20_000;
 
 export interface BenchAccount {
   readonly handle: Handle;
@@ -28,17 +24,21 @@ type AccountRow = Insertable<Schema["accounts"]>;
 /**
  * @param real how many can sign in; the first of them has `buddies` buddies
  * @param all how many there are altogether
+ * @param made is told now and then how many there are so far
  */
 export async function makeAccounts(
   folder: string,
   { real, all, buddies }: { readonly real: number; readonly all: number; readonly buddies: number },
+  made: (count: number) => void = () => undefined,
 ): Promise<BenchAccount[]> {
   await opaque.ready;
   const data = await openDataFolder(folder, Date.now);
   try {
     const { db } = data.storage;
     // Made anew if it is cut off.
-    await sql`PRAGMA synchronous = OFF`.execute(db);
+    for (const setting of ["journal_mode = OFF", "synchronous = OFF", "cache_size = -500000", "temp_store = MEMORY"]) {
+      await sql`PRAGMA ${sql.raw(setting)}`.execute(db);
+    }
     const accounts: BenchAccount[] = [];
     const rows: AccountRow[] = [];
     let record = "";
@@ -49,7 +49,8 @@ export async function makeAccounts(
       rows.push(accountRow(account.handle, userIdOf(account.sign.publicKey), record, account.sign.publicKey));
     }
     await insertAll(db, rows);
-    await insertFillers(db, all - real, record);
+    await insertFillers(db, all - real, record, made);
+    await sql`PRAGMA journal_mode = WAL`.execute(db);
     const [first] = accounts;
     if (first) await befriend(db, userIdOf(first.sign.publicKey), buddies);
     return accounts;
@@ -87,53 +88,13 @@ function accountRow(handle: Handle, userId: UserId, record: string, signKey: Uin
   };
 }
 
-/** Each with one device; in random order, as people come. */
-async function insertFillers(db: Kysely<Schema>, count: number, record: string): Promise<void> {
-  for (let done = 0; done < count; done += ROWS_PER_TRANSACTION) {
-    const rows = Array.from({ length: Math.min(ROWS_PER_TRANSACTION, count - done) }, (_, index) => {
-      const userId = UserId.parse(toHex(randomBytes(20)));
-      const handle = Handle.parse(`f${toHex(randomBytes(12))}`);
-      return {
-        account: accountRow(handle, userId, record, randomBytes(32)),
-        serial: FIRST_FILLER_SERIAL + done + index,
-      };
-    });
-    await insertAll(
-      db,
-      rows.map(({ account }) => account),
-      rows.map(({ account, serial }) => ({
-        user_id: account.user_id,
-        device_id: DeviceId.parse(toHex(randomBytes(16))),
-        name: "filler",
-        certificate: randomBytes(CERTIFICATE_BYTES),
-        serial,
-        issued_at: Date.now(),
-        expires_at: Date.now() + 1e9,
-        last_seen_at: Date.now(),
-      })),
-    );
+async function insertAll(db: Kysely<Schema>, accounts: readonly AccountRow[]): Promise<void> {
+  for (let at = 0; at < accounts.length; at += ROWS_AT_ONCE) {
+    await db
+      .insertInto("accounts")
+      .values(accounts.slice(at, at + ROWS_AT_ONCE))
+      .execute();
   }
-}
-
-async function insertAll(
-  db: Kysely<Schema>,
-  accounts: readonly AccountRow[],
-  devices: readonly Insertable<Schema["devices"]>[] = [],
-): Promise<void> {
-  await db.transaction().execute(async (transaction) => {
-    for (let at = 0; at < accounts.length; at += ROWS_AT_ONCE) {
-      await transaction
-        .insertInto("accounts")
-        .values(accounts.slice(at, at + ROWS_AT_ONCE))
-        .execute();
-    }
-    for (let at = 0; at < devices.length; at += ROWS_AT_ONCE) {
-      await transaction
-        .insertInto("devices")
-        .values(devices.slice(at, at + ROWS_AT_ONCE))
-        .execute();
-    }
-  });
 }
 
 async function befriend(db: Kysely<Schema>, owner: UserId, count: number): Promise<void> {

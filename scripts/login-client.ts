@@ -28,9 +28,21 @@ class ComeAgain extends Error {
   }
 }
 
+/** What a client has ready before it connects: the first message of OPAQUE. */
+export type Opening = ReturnType<typeof opaque.client.startLogin>;
+
+export function openingMessage(): Opening {
+  return opaque.client.startLogin({ password: PASSWORD });
+}
+
 /** @throws ComeAgain, Failure */
-export async function login(agent: Agent, url: string, handle: Handle, deviceId: DeviceId): Promise<Login> {
-  const { clientLoginState, startLoginRequest } = opaque.client.startLogin({ password: PASSWORD });
+export async function login(
+  agent: Agent,
+  url: string,
+  handle: Handle,
+  deviceId: DeviceId,
+  { clientLoginState, startLoginRequest }: Opening = openingMessage(),
+): Promise<Login> {
   const start = await post(agent, url, LOGIN_HTTP.loginStart, { handle, request: startLoginRequest });
   const proof = opaque.client.finishLogin({
     password: PASSWORD,
@@ -53,12 +65,13 @@ export async function loginInStorm(
   url: string,
   handle: Handle,
   deviceId: DeviceId,
-  deadline: number,
+  { opening, deadline }: { readonly opening: Opening; readonly deadline: number },
 ): Promise<number | null> {
   for (let attempt = 0; performance.now() < deadline; attempt++) {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     try {
-      await login(agent, url, handle, deviceId);
+      // Whoever was turned away has had no answer to it: the same message may go out again.
+      await login(agent, url, handle, deviceId, opening);
       return attempt;
     } catch (error) {
       if (!(error instanceof ComeAgain)) throw error;
