@@ -69,7 +69,8 @@ export class KeyRotation {
     const number = chain.successions.length + 1;
     this.#requireRoom(time, change);
     const isStolen = change.reason === "stolen";
-    const from = isStolen ? time : time + change.noticeMs;
+    // Not in this very millisecond, in which the old key may have signed.
+    const from = time + Math.max(1, isStolen ? 0 : change.noticeMs);
     const until = isStolen ? from : from + change.overlapMs;
     const old = ring.pairAt(time);
     const seed = randomBytes(32);
