@@ -197,7 +197,7 @@ const NEEDS_SUBJECT =
 
 /**
  * Runs one command and writes its answer.
- * @throws KithError `option-invalid`, `administration-unreachable`, or what the server answered
+ * @throws KithError `option-invalid`, `administration-unreachable`, `administration-forbidden`, or what the server answered
  */
 export async function administrate(
   args: readonly string[],
@@ -269,7 +269,9 @@ function readAdminFile(folder: string): z.infer<typeof AdminFile> {
   try {
     return AdminFile.parse(JSON.parse(readFileSync(join(folder, ADMIN_FILE), "utf8")));
   } catch (error) {
-    throw new KithError("administration-unreachable", { path: folder }, { cause: error });
+    const isForbidden = error instanceof Error && "code" in error && error.code === "EACCES";
+    const code = isForbidden ? "administration-forbidden" : "administration-unreachable";
+    throw new KithError(code, { path: folder }, { cause: error });
   }
 }
 

@@ -1,5 +1,5 @@
 /** `login-server backup` and `login-server restore`: beside a server that is running, and on an empty machine. */
-import { existsSync, renameSync, rmSync } from "node:fs";
+import { existsSync, lchownSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -86,10 +86,18 @@ export async function restore({ file, folder, database }: Place, now: () => numb
     await parseNetworkKeys(restored.keys, file);
     if (database === undefined) renameSync(unfinished, databasePath);
     writeKeys(keysPath, restored.keys);
+    giveToOwner(folder);
     return restored.rows;
   } finally {
     unlock();
   }
+}
+
+/** What root restores into a folder of the login server's user is for that user to open. */
+function giveToOwner(folder: string): void {
+  const { uid, gid } = statSync(folder);
+  if (process.getuid?.() !== 0 || uid === 0) return;
+  for (const name of readdirSync(folder)) lchownSync(join(folder, name), uid, gid);
 }
 
 function placeOf(args: readonly string[], environment: Readonly<Record<string, string | undefined>>): Place | null {

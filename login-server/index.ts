@@ -11,16 +11,21 @@ import { type LoginServer, type LoginServerOptions, startLoginServer } from "./s
 
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
-  if (args[0] === "admin") return administrate(args.slice(1), process.env, (text) => void process.stdout.write(text));
+  if (args[0] === "admin") return administrate(args.slice(1), process.env, say);
   if (args[0] === "backup" || args[0] === "restore") {
-    return runBackupCommand(args[0], args.slice(1), process.env, (text) => void process.stdout.write(text));
+    return runBackupCommand(args[0], args.slice(1), process.env, say);
   }
   const command = parseCommandLine(args, process.env);
   if (command.kind === "help") {
-    process.stdout.write(HELP);
-    return;
+    return say(HELP);
   }
   await serve(command.options);
+}
+
+/** Names the program as it was called: by npm in a copy of the repository, or as the command that a host has installed. */
+function say(text: string): void {
+  const isByNpm = process.env.npm_lifecycle_event !== undefined;
+  process.stdout.write(isByNpm ? text : text.replaceAll("npm run login-server --", "kith-login-server"));
 }
 
 async function serve(options: ServerOptions): Promise<void> {
@@ -62,8 +67,9 @@ function startOptions(options: ServerOptions, log: Logger): LoginServerOptions {
 
 /** What a host has to know; the invitation is said here and never again. */
 function greeting(options: ServerOptions, server: LoginServer): string {
+  const publicUrl = options["public-url"] ?? server.url;
   const lines = [
-    `Login server of ${options.name} at ${server.url}`,
+    `Login server of ${options.name} at ${publicUrl === server.url ? "" : `${publicUrl}, here `}${server.url}`,
     `Fingerprint of the network: ${readable(server.fingerprint)}`,
     `Registration: ${options.registration}. Data in ${options.data}: back up all of it.`,
   ];

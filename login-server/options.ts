@@ -129,6 +129,13 @@ function requireSafety(options: ServerOptions): ServerOptions {
       why: `${options.listen} is open to other machines: give --tls-cert and --tls-key, or name the proxy before it with --behind-proxy`,
     });
   }
+  const isElsewhere = options["behind-proxy"] !== undefined || /^(0\.0\.0\.0|::)$/.test(options.listen);
+  if (isElsewhere && options["public-url"] === undefined) {
+    throw new KithError("option-invalid", {
+      option: "--public-url",
+      why: "invitation links need the address that others reach it by, such as https://login.example.org",
+    });
+  }
   return options;
 }
 

@@ -141,6 +141,10 @@ export const ERRORS = entries({
     sentence: "The login server at {address} cannot be reached. Check the address and the connection.",
     retry: true,
   },
+  "login-server-certificate": {
+    sentence: "The certificate of {address} cannot be trusted: {why}. Only whoever runs it can change that.",
+    retry: true,
+  },
   "login-server-address": {
     sentence: "{address} is not the address of a login server. Type one like kith.example.org.",
     retry: false,
@@ -163,6 +167,10 @@ export const ERRORS = entries({
   },
   "login-server-busy": { sentence: "The login server cannot store anything just now. Try again later.", retry: true },
   "administrator-only": { sentence: "Only those who run this network can do that.", retry: false },
+  "administration-forbidden": {
+    sentence: "{path} is not yours to read. Run this as root, or as the user that the login server runs as.",
+    retry: false,
+  },
   "administration-unreachable": {
     sentence: "No login server runs on the data folder {path}. Start it, or name another folder with --data.",
     retry: false,

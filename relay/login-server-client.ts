@@ -5,6 +5,7 @@ import { PROTOCOL_VERSION } from "../protocol/limits.ts";
 import { HttpError, LOGIN_HTTP } from "../protocol/login-api.ts";
 import type { EnrolmentClaim, ReportClaim } from "../protocol/login-proof.ts";
 import { networkIdOf } from "../protocol/node-crypto.ts";
+import { tlsFault } from "../protocol/tls-fault.ts";
 import type { Notices } from "./network-notices.ts";
 
 const ANSWER_TIMEOUT_MS = 10_000;
@@ -30,7 +31,10 @@ export class LoginServerClient {
     this.address = url.origin;
   }
 
-  /** The network's public key. @throws KithError `login-server-unreachable`, `login-server-nonsense`, `protocol-version` */
+  /**
+   * The network's public key.
+   * @throws KithError `login-server-unreachable`, `login-server-certificate`, `login-server-nonsense`, `protocol-version`
+   */
   async networkKey(): Promise<Uint8Array> {
     const network = await this.#ask(LOGIN_HTTP.network);
     if (network.protocolVersion !== PROTOCOL_VERSION) {
@@ -96,7 +100,10 @@ export class LoginServerClient {
         ...(body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }),
       });
     } catch (error) {
-      throw new KithError("login-server-unreachable", { address: this.address }, { cause: error });
+      const why = tlsFault(error);
+      throw why === null
+        ? this.#unreachable(error)
+        : new KithError("login-server-certificate", { address: this.address, why }, { cause: error });
     }
   }
 
@@ -111,13 +118,19 @@ export class LoginServerClient {
       }
     } catch (error) {
       if (error instanceof KithError) throw error;
-      throw new KithError("login-server-unreachable", { address: this.address }, { cause: error });
+      throw this.#unreachable(error);
     }
     try {
       return JSON.parse(Buffer.concat(chunks).toString());
     } catch (error) {
+      // A proxy that stands before a stopped login server answers in words of its own.
+      if (response.status >= 502 && response.status <= 504) throw this.#unreachable(error);
       throw new KithError("login-server-nonsense", { address: this.address }, { cause: error });
     }
+  }
+
+  #unreachable(cause: unknown): KithError {
+    return new KithError("login-server-unreachable", { address: this.address }, { cause });
   }
 
   #nonsense(): KithError {

@@ -25,6 +25,6 @@ export async function pinNetworkKey(folder: DataFolder, loginServer: LoginServer
 }
 
 function absence(error: unknown): null {
-  if (error instanceof KithError && error.code === "login-server-unreachable") return null;
+  if (error instanceof KithError && /^login-server-(unreachable|certificate)$/.test(error.code)) return null;
   throw error;
 }

@@ -22,10 +22,12 @@ export const LEFT_OUT = ["migrations", "login_attempts"];
  * @param keys the text of the network's keys file
  * @param path of the backup, which must not be there yet; nobody else can read it
  * @returns how many rows it has
- * @throws KithError `option-invalid` if there is something at the path, `data-folder-unwritable`
+ * @throws KithError `option-invalid` if there is something at the path or no folder for it, `data-folder-unwritable`
  */
 export async function writeBackup(source: Source, keys: string, path: string, now: () => number): Promise<number> {
   if (existsSync(path)) throw new KithError("option-invalid", { option: path, why: "there is a file of that name" });
+  if (!existsSync(dirname(path)))
+    throw new KithError("option-invalid", { option: dirname(path), why: "no such folder" });
   const unfinished = `${path}.unfinished`;
   const count = { rows: 0 };
   try {

@@ -5,6 +5,7 @@ import type { NetworkId } from "../../protocol/identifiers.ts";
 import { PROTOCOL_VERSION, TIMES } from "../../protocol/limits.ts";
 import { HttpError, LOGIN_HTTP, type RegistrationMode } from "../../protocol/login-api.ts";
 import { networkIdOf } from "../../protocol/node-crypto.ts";
+import { tlsFault } from "../../protocol/tls-fault.ts";
 import type { NetworkClock } from "./clock.ts";
 
 /** The supernode list is the largest answer; what is larger is not read to its end. */
@@ -66,7 +67,8 @@ export class LoginHttp {
 
   /**
    * Asks the server who it is.
-   * @throws KithError `login-server-unreachable`, `login-server-nonsense`, `protocol-version`, `clock-skew`
+   * @throws KithError `login-server-unreachable`, `login-server-certificate`, `login-server-nonsense`,
+   * `protocol-version`, `clock-skew`
    */
   async network(): Promise<Network> {
     const answer = await this.#exchange(LOGIN_HTTP.network.path, { method: "GET" });
@@ -92,7 +94,10 @@ export class LoginHttp {
     return fromBase64(this.#parse(LOGIN_HTTP.supernodes.output, answer).list);
   }
 
-  /** @throws KithError `login-server-unreachable`, `login-server-nonsense`, or the code that the server answered */
+  /**
+   * @throws KithError `login-server-unreachable`, `login-server-certificate`, `login-server-nonsense`, or the code that the
+   * server answered
+   */
   async post<I, O>(
     route: { readonly path: string; readonly input: z.ZodType<unknown, I>; readonly output: z.ZodType<O> },
     input: I,
@@ -118,13 +123,20 @@ export class LoginHttp {
       text = await readLimited(response);
     } catch (error) {
       if (error instanceof KithError) throw error;
-      throw new KithError("login-server-unreachable", { address: this.#origin }, { cause: error });
+      throw this.#silence(error);
     }
     const answer = this.#json(text, status);
     if (status >= 200 && status < 300) return answer;
     const refused = HttpError.safeParse(answer);
     if (!refused.success || !isErrorCode(refused.data.error.code)) throw this.#refusal(status);
     throw KithError.fromWire(refused.data.error);
+  }
+
+  #silence(cause: unknown): KithError {
+    const address = this.#origin;
+    const why = tlsFault(cause);
+    if (why !== null) return new KithError("login-server-certificate", { address, why }, { cause });
+    return new KithError("login-server-unreachable", { address }, { cause });
   }
 
   #json(text: string, status: number): unknown {

@@ -9,7 +9,10 @@ import { connect } from "node:tls";
 import { generate } from "selfsigned";
 import { io } from "socket.io-client";
 import { afterEach, beforeAll, expect, test } from "vitest";
+import { NetworkClock, systemClock } from "../../main/core/clock.ts";
+import { LoginHttp } from "../../main/core/login-http.ts";
 import { loginSocketOptions } from "../../protocol/login-socket.ts";
+import { LoginServerClient } from "../../relay/login-server-client.ts";
 import { root } from "../../scripts/repository.ts";
 import { ensureTools } from "../../scripts/system-packages.ts";
 import { codeOf, post } from "../support/login-api-client.ts";
@@ -74,6 +77,18 @@ async function challengedAt(url: string): Promise<number> {
     socket.on("connect_error", reject);
   });
 }
+
+test("an app and a supernode that cannot trust the certificate say so, and why", async () => {
+  const { cert, key } = await certificateIn(servers.folder());
+  const { url } = await servers.start({ tls: { cert, key } });
+  const clock = new NetworkClock(systemClock());
+  for (const asked of [new LoginHttp(url, fetch, clock).network(), new LoginServerClient(url).networkKey()]) {
+    await expect(asked).rejects.toMatchObject({
+      code: "login-server-certificate",
+      details: { why: "nobody but itself has signed it" },
+    });
+  }
+});
 
 test("with a certificate of its own it speaks TLS, and its sockets too", async () => {
   const { cert, key, fingerprint } = await certificateIn(servers.folder());

@@ -2,6 +2,8 @@ import { expect, test } from "vitest";
 import { HELP, parseCommandLine } from "../../login-server/options.ts";
 import { KithError } from "../../protocol/errors.ts";
 
+const PUBLIC_URL = ["--public-url", "https://login.example.org"];
+
 function optionsOf(args: string[], environment: Record<string, string> = {}) {
   const command = parseCommandLine(args, environment);
   if (command.kind !== "run") throw new Error("help was not asked for");
@@ -94,8 +96,8 @@ test("every option is in the help, with its variable, and the variable works", (
 });
 
 test("other machines are let in with a certificate, or through a proxy that is named", () => {
-  const proxied = ["--listen", "0.0.0.0", "--behind-proxy", "10.0.0.1"];
-  const certified = ["--listen", "0.0.0.0", "--tls-cert", "chain.pem", "--tls-key", "key.pem"];
+  const proxied = ["--listen", "0.0.0.0", "--behind-proxy", "10.0.0.1", ...PUBLIC_URL];
+  const certified = ["--listen", "0.0.0.0", "--tls-cert", "chain.pem", "--tls-key", "key.pem", ...PUBLIC_URL];
   for (const args of [proxied, certified]) expect(optionsOf(args).listen).toBe("0.0.0.0");
 });
 
@@ -113,6 +115,8 @@ test.each([
   [["--database", "postgres://db"], "--database"],
   [["--redis", "cache:6379"], "--redis"],
   [["--listen", "0.0.0.0"], "--behind-proxy"],
+  [["--behind-proxy", "10.0.0.1"], "--public-url"],
+  [["--listen", "::", "--tls-cert", "chain.pem", "--tls-key", "key.pem"], "--public-url"],
   [["--tls-cert", "chain.pem"], "--tls-key"],
   [["--tls-key", "key.pem"], "--tls-cert"],
   [["--behind-proxy", "nginx"], "--behind-proxy"],
