@@ -71,6 +71,7 @@ export function isGenuine(
   key: Uint8Array,
   from: Peer | null,
 ): boolean {
+  context.metrics.signaturesChecked++;
   if (context.scheme.verify(statement(domain, signed.body), signed.signature, key)) return true;
   if (from) blame(context, from);
   else context.metrics.refused.forged++;

@@ -5,8 +5,9 @@
  */
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import type { MemberItem } from "../../protocol/gossip-item.ts";
-import { type GossipMessage, MAX_ITEMS_BYTES } from "../../protocol/gossip-message.ts";
+import type { GossipMessage } from "../../protocol/gossip-message.ts";
 import type { Hello } from "../../protocol/gossip-packet.ts";
+import type { Announcement } from "../../protocol/gossip-statement.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import type { Stage } from "../membership-source.ts";
@@ -14,11 +15,12 @@ import { Agenda } from "./agenda.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
 import { CertificateDirectory, type TrustCertificate } from "./certificate-directory.ts";
-import { type GossipContext, type GossipEffect, greet, jittered, memberCount, send } from "./gossip-context.ts";
+import { type GossipContext, type GossipEffect, greet, memberCount, send } from "./gossip-context.ts";
 import { GossipMetrics, type GossipRefusal } from "./gossip-metrics.ts";
 import { GOSSIP_LIMITS, type GossipTimes } from "./gossip-times.ts";
 import { Greetings } from "./greetings.ts";
 import { Identity, type IdentityParts } from "./identity.ts";
+import { IncomingNews } from "./incoming-news.ts";
 import { Joining } from "./joining.ts";
 import { LocalHealth } from "./local-health.ts";
 import { MemberTable } from "./member-table.ts";
@@ -27,6 +29,7 @@ import type { Peer } from "./peer.ts";
 import { Prober } from "./prober.ts";
 import { Reconnector } from "./reconnector.ts";
 import { Roster } from "./roster.ts";
+import { Spreader } from "./spreader.ts";
 import { retransmissions } from "./suspicion-timeout.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { Wishes } from "./wishes.ts";
@@ -81,22 +84,28 @@ export class GossipCore {
   readonly #reconnector: Reconnector;
   readonly #greetings: Greetings;
   readonly #inquiries: TokenBucket;
+  readonly #news: IncomingNews;
+  readonly #spreader: Spreader;
   #effects: GossipEffect[] = [];
-  #isGossiping = false;
 
   /** @param now ms since 1970, never going back, as in `handle` */
   constructor(options: GossipCoreOptions, now: number) {
+    const metrics = new GossipMetrics();
+    const trust: TrustCertificate = (bytes) => {
+      metrics.signaturesChecked++;
+      return options.trustCertificate(bytes);
+    };
     const context: GossipContext = {
       now,
       stage: { kind: "joining" },
       self: new Identity(options, now),
       table: new MemberTable(options.random),
-      certificates: new CertificateDirectory(options.trustCertificate, options.isRevoked),
+      certificates: new CertificateDirectory(trust, options.isRevoked),
       queue: new BroadcastQueue(),
       agenda: new Agenda(),
       health: new LocalHealth(),
       times: options.times,
-      metrics: new GossipMetrics(),
+      metrics,
       scheme: options.scheme,
       random: options.random,
       emit: (effect) => this.#effects.push(effect),
@@ -116,9 +125,11 @@ export class GossipCore {
     this.#prober = new Prober(context, this.#roster, (bytes) =>
       context.queue.take(bytes, retransmissions(memberCount(context))),
     );
+    this.#news = new IncomingNews(context, this.#roster);
+    this.#spreader = new Spreader(context);
     this.#newcomers = new Newcomers(context, this.#roster);
     this.#reconnector = new Reconnector(context, this.#roster);
-    this.#joining = new Joining(context, () => this.#onMember());
+    this.#joining = new Joining(context, () => this.#onFounded());
     this.#greetings = new Greetings(context, this.#roster, {
       onHello: (hello, peer) => {
         this.#joining.onHello(hello);
@@ -131,6 +142,11 @@ export class GossipCore {
 
   get id(): SupernodeId {
     return this.#context.self.id;
+  }
+
+  /** Our present one. */
+  get announcement(): Signed<Announcement> {
+    return this.#context.self.announcement;
   }
 
   get stage(): Stage {
@@ -186,7 +202,7 @@ export class GossipCore {
     this.#context.now = Math.max(this.#context.now, now);
     this.#dispatch(event);
     this.#antiEntropy.flush();
-    this.#gossipSoon();
+    this.#spreader.soon();
     const effects = this.#effects;
     this.#effects = [];
     return effects;
@@ -262,12 +278,14 @@ export class GossipCore {
   #wake(): void {
     const { agenda, now, times, metrics, health } = this.#context;
     const lateMs = now - agenda.nextAt();
-    if (Number.isFinite(lateMs) && lateMs > times.stallMs) {
-      // We were asleep (a stopped process, a closed lid): answers may be waiting in the socket.
-      metrics.stalls++;
-      health.worsen(1);
+    if (Number.isFinite(lateMs) && lateMs > times.lateMs) {
+      // Answers may be waiting in the socket: what we have slept does not count for anybody's deadline.
       agenda.postponeAll(lateMs);
       this.#roster.postpone(lateMs);
+    }
+    if (Number.isFinite(lateMs) && lateMs > times.stallMs) {
+      metrics.stalls++;
+      health.worsen(1);
     }
     agenda.run(now);
   }
@@ -286,18 +304,18 @@ export class GossipCore {
     if (from.status === "dead") this.#reconnector.remind(from);
     switch (message.type) {
       case "ping":
-        this.#roster.apply(message.items, from);
+        this.#news.receive(message.items, from);
         this.#prober.onPing(from, message.nonce);
         return;
       case "ack":
-        this.#roster.apply(message.items, from);
+        this.#news.receive(message.items, from);
         if (!this.#newcomers.onAck(from, message.nonce)) this.#prober.onAck(from, message.nonce);
         return;
       case "nack":
         this.#prober.onNack(from, message.nonce);
         return;
       case "gossip":
-        this.#roster.apply(message.items, from);
+        this.#news.receive(message.items, from);
         return;
       case "summary":
         this.#antiEntropy.onSummary(from, message.ranges);
@@ -350,7 +368,7 @@ export class GossipCore {
   }
 
   /** Those who have greeted us while we could not yet let anybody in. */
-  #onMember(): void {
+  #onFounded(): void {
     for (const peer of [...this.#context.table.all()]) {
       if (peer.status === "candidate") this.#newcomers.consider(peer);
     }
@@ -366,27 +384,6 @@ export class GossipCore {
     agenda.clear();
     this.#context.stage = { kind: "left" };
     this.#context.emit({ type: "stage", stage: this.#context.stage });
-  }
-
-  #gossipSoon(): void {
-    const { agenda, queue, now, times, stage } = this.#context;
-    if (this.#isGossiping || queue.isEmpty || stage.kind === "left") return;
-    this.#isGossiping = true;
-    agenda.schedule(now + jittered(this.#context, times.gossipMs), () => {
-      this.#isGossiping = false;
-      this.#gossip();
-    });
-  }
-
-  #gossip(): void {
-    const { queue, table } = this.#context;
-    const limit = retransmissions(memberCount(this.#context));
-    const packets = Math.min(GOSSIP_LIMITS.packetsPerTarget, Math.ceil(queue.bytes / MAX_ITEMS_BYTES));
-    for (const peer of table.sample(GOSSIP_LIMITS.fanout, null)) {
-      for (let packet = 0; packet < packets && !queue.isEmpty; packet++) {
-        send(this.#context, peer, { type: "gossip", items: queue.take(MAX_ITEMS_BYTES, limit) });
-      }
-    }
   }
 
   #sweep(): void {

@@ -14,6 +14,9 @@ export class GossipMetrics {
   vouched = 0;
   turnedAway = 0;
   stalls = 0;
+  signaturesChecked = 0;
+  /** Pieces of news that found the line full. Others tell them again, or the next comparison does. */
+  newsMissed = 0;
   readonly refused: Record<GossipRefusal, number> = {
     malformed: 0,
     forged: 0,

@@ -27,7 +27,9 @@ export const GOSSIP_TIMES = {
   deadMemoryMs: 24 * 3_600_000,
   /** Forgetting, expired certificates. */
   sweepMs: 60_000,
-  /** A timer this late means that this process has been asleep: its own deadlines prove nothing. */
+  /** A timer this late means that this process had no turn: it puts its deadlines off by as much. */
+  lateMs: 50,
+  /** This late, it has been asleep (a stopped process, a closed lid), and doubts itself. */
   stallMs: 1_000,
   /** What was asked for is not asked for again. */
   wantRetryMs: 2_000,
@@ -70,6 +72,10 @@ export const GOSSIP_LIMITS = {
   /** Unknown senders that we ask others about: anybody can invent a sender. */
   inquiryBurst: 40,
   inquiriesPerSecond: 20,
+  /** Signature checks because of news: two fifths of a core, in steps that let voice pass in between. What is more waits. */
+  checkBurst: 40,
+  checksPerSecond: 4_000,
+  maxWaitingNews: 20_000,
   /** Probes passed on for others at once. */
   maxRelayedProbes: 256,
   /** Packets that one request may be answered with. */

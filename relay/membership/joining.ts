@@ -16,7 +16,7 @@ const FIRST_ROUND_SHARE = 1 / 8;
 
 export class Joining {
   readonly #context: GossipContext;
-  readonly #onMember: () => void;
+  readonly #onFounded: () => void;
   /** When a member last answered. */
   #memberAt = Number.NEGATIVE_INFINITY;
   /** When we were last told that there are members. */
@@ -26,10 +26,10 @@ export class Joining {
   #startedAt = 0;
   #rounds = 0;
 
-  /** @param onMember is told once this supernode takes part */
-  constructor(context: GossipContext, onMember: () => void) {
+  /** @param onFounded is told when this supernode has begun the network */
+  constructor(context: GossipContext, onFounded: () => void) {
     this.#context = context;
-    this.#onMember = onMember;
+    this.#onFounded = onFounded;
   }
 
   start(): void {
@@ -41,7 +41,7 @@ export class Joining {
     if (this.#isIn) return;
     if (hello.isMember) this.#memberAt = this.#context.now;
     else this.#companions.set(hello.certificate.value.supernodeId, this.#context.now);
-    if (this.#isToBegin()) this.#enter({ kind: "member" });
+    if (this.#isToBegin()) this.#found();
   }
 
   /** There are members, but none of them answers us: then it is our UDP that does not pass. */
@@ -70,10 +70,13 @@ export class Joining {
     const { agenda, now, times, stage } = this.#context;
     const seeds = this.seeds();
     if (this.#isToBegin()) {
-      this.#enter({ kind: "member" });
+      this.#found();
       return;
     }
-    for (let count = 0; count < HELLOS_PER_ROUND && seeds.length > 0; count++) {
+    // A member that has answered is having us examined; more of them would do the same work again.
+    const isLookedAfter = now - this.#memberAt < times.helloMs;
+    const hellos = isLookedAfter ? 0 : HELLOS_PER_ROUND;
+    for (let count = 0; count < hellos && seeds.length > 0; count++) {
       const [seed] = seeds.splice(Math.floor(this.#context.random() * seeds.length), 1);
       if (seed) greet(this.#context, seed, "hello");
     }
@@ -101,10 +104,13 @@ export class Joining {
     return [...certificates.all()].filter(({ value }) => value.supernodeId !== self.id && value.expiresAt > now);
   }
 
+  #found(): void {
+    this.#enter({ kind: "member" });
+    this.#onFounded();
+  }
+
   #enter(stage: Stage): void {
-    const wasIn = this.#isIn;
     this.#context.stage = stage;
     this.#context.emit({ type: "stage", stage });
-    if (!wasIn && stage.kind === "member") this.#onMember();
   }
 }

@@ -45,6 +45,8 @@ export class Newcomers {
   consider(peer: Peer): void {
     const { stage, now, times } = this.#context;
     if (stage.kind !== "member" || !this.#needsVoucher(peer) || this.#sponsored.has(peer.id)) return;
+    // It answers because we greet it on behalf of its sponsor; one of us is enough to look after it.
+    if (this.#examined.has(peer.id)) return;
     if (now - (this.#triedAt.get(peer.id) ?? 0) < times.vouchRetryMs) return;
     if (this.#sponsored.size >= GOSSIP_LIMITS.maxNewcomers) return;
     this.#triedAt.set(peer.id, now);

@@ -38,24 +38,22 @@ export class Roster {
     });
   }
 
-  apply(items: readonly GossipItem[], from: Peer): void {
-    for (const item of items) {
-      switch (item.kind) {
-        case "member":
-          this.#applyMember(item, from);
-          break;
-        case "announcement":
-          this.applyAnnouncement(item.announcement, from);
-          break;
-        case "suspicion":
-          this.#suspicions.apply(item.suspicion, from);
-          break;
-        case "certificate":
-          if (!this.#context.certificates.learn(item.certificate)) blame(this.#context, from);
-          break;
-        default:
-          item satisfies never;
-      }
+  apply(item: GossipItem, from: Peer): void {
+    switch (item.kind) {
+      case "member":
+        this.#applyMember(item, from);
+        return;
+      case "announcement":
+        this.applyAnnouncement(item.announcement, from);
+        return;
+      case "suspicion":
+        this.#suspicions.apply(item.suspicion, from);
+        return;
+      case "certificate":
+        if (!this.#context.certificates.learn(item.certificate)) blame(this.#context, from);
+        return;
+      default:
+        item satisfies never;
     }
   }
 

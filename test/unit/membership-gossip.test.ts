@@ -1,6 +1,7 @@
 /** The membership protocol in small simulated networks: every scenario under a virtual clock, the same each time. */
 import { describe, expect, it } from "vitest";
-import { SimGossip, type SimNode } from "../sim/sim-gossip.ts";
+import { SimGossip } from "../sim/sim-gossip.ts";
+import type { SimNode } from "../sim/sim-node.ts";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
@@ -50,6 +51,8 @@ describe("joining", () => {
     newcomer.start([network.nodes[3] as SimNode]);
     network.time.run(10 * SECOND);
     expect(agree(network.up)).toBe(true);
+    // Two seeds are greeted, and each may have it examined.
+    expect(count(network, (node) => node.core.metrics.vouched)).toBeLessThanOrEqual(2);
   });
 
   it("does so although packets are lost, and nobody holds the newcomer for dead meanwhile", () => {
@@ -199,6 +202,19 @@ describe("what is no death", () => {
       network.time.run(10 * SECOND);
     }
     expect(sleeper.core.metrics.stalls).toBe(5);
+    expect(deaths(network)).toBe(0);
+  });
+
+  it("a process that has its turn 700 ms late, again and again, suspects nobody for that", () => {
+    const network = settled(30, { seed: 6 });
+    const sluggish = network.nodes[3] as SimNode;
+    for (let round = 0; round < 60; round++) {
+      sluggish.stop();
+      network.time.run(700);
+      sluggish.resume();
+      network.time.run(50);
+    }
+    expect(sluggish.core.metrics.suspicionsRaised).toBe(0);
     expect(deaths(network)).toBe(0);
   });
 

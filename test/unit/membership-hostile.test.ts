@@ -278,8 +278,26 @@ describe("a flood", () => {
     for (let at = 1; at <= 50; at++) {
       scene.gossip(scene.liar, { kind: "announcement", announcement: scene.liar.announce(START + at) });
     }
+    scene.pass(SECOND);
     expect(scene.core.peer(scene.liar.id)?.announcement.value.incarnation).toBeLessThan(START + 10);
     expect(scene.refused.flooded).toBeGreaterThan(40);
+  });
+
+  it("of genuine news keeps nobody waiting for an answer to a probe, and is all taken in afterwards", () => {
+    const scene = new Scene();
+    const newcomers = Array.from({ length: 60 }, () => new GossipActor(scene.authority));
+    const [teller] = scene.others.slice(-1) as [GossipActor];
+    scene.verifications = 0;
+    for (const newcomer of newcomers) {
+      const { certificate } = newcomer;
+      scene.gossip(teller, { kind: "certificate", certificate }, newcomer.item(START, scene.liar));
+    }
+    expect(scene.verifications).toBeLessThan(60);
+    const answers = scene.handle({ type: "message", from: teller.id, message: { type: "ping", nonce: 7, items: [] } });
+    expect(answers.map((effect) => effect.type === "send" && effect.message.type)).toContain("ack");
+    expect(scene.isMember(newcomers.at(-1) as GossipActor)).toBe(false);
+    scene.pass(SECOND);
+    expect(newcomers.filter((newcomer) => !scene.isMember(newcomer))).toEqual([]);
   });
 
   it("of hellos and of unknown senders is bounded in what it makes us send and compute", () => {
