@@ -67,7 +67,7 @@ export class LoadNode {
         keys: { userId: this.userId, sign: keys, profileKey: random(32) },
         signatures: nodeSignatures,
       },
-      { status: "online", text: "" },
+      { status: "online", text: "", hiddenSince: null },
       { setStatus: async () => {}, nextLeaseSequence: async (now) => this.#nextSequence(now) },
       surroundings,
     );

@@ -115,7 +115,7 @@ export class AccountSession {
     );
     this.registration = new Registration(
       { networkId: network.networkId, deviceId, keys, signatures: appSignatures },
-      { status: account.status, text: account.statusText },
+      { status: account.status, text: account.statusText, hiddenSince: account.hiddenSince },
       store,
       surroundings,
     );
@@ -180,6 +180,7 @@ export class AccountSession {
       directory: this.#directory,
       attachment: this.#attachment,
       surroundings,
+      isHidden: () => this.registration.own.hiddenSince !== null,
       listener: {
         show: (line) => this.#show(line),
         callSignal: (from, signal, sentAt) => this.calls.receive(from, signal, sentAt),

@@ -6,6 +6,7 @@ import { type AccountKeys, accountKeys, certifies } from "./account-keys.ts";
 import { bytesOf } from "./database.ts";
 import type { Db, Tx } from "./database-schema.ts";
 import type { Network } from "./login-http.ts";
+import type { KeptStatus } from "./registration.ts";
 
 export interface Account {
   readonly loginServer: string;
@@ -16,6 +17,8 @@ export interface Account {
   readonly certificate: Uint8Array;
   readonly status: ChosenStatus;
   readonly statusText: string;
+  /** ms since 1970; null unless the status is invisible */
+  readonly hiddenSince: number | null;
 }
 
 /** What the sign-in form proposes. */
@@ -47,6 +50,7 @@ export class AccountStore {
       certificate: bytesOf(row.certificate),
       status: row.status,
       statusText: row.status_text,
+      hiddenSince: row.hidden_since,
     };
   }
 
@@ -90,6 +94,7 @@ export class AccountStore {
           lease_sequence: 0,
           status: account.status,
           status_text: account.statusText,
+          hidden_since: account.hiddenSince,
         })
         .execute();
       await propose(tx, "login-server", account.loginServer);
@@ -115,8 +120,8 @@ export class AccountStore {
     return true;
   }
 
-  async setStatus(status: ChosenStatus, statusText: string): Promise<void> {
-    await this.#db.updateTable("account").set({ status, status_text: statusText }).execute();
+  async setStatus({ status, text, hiddenSince }: KeptStatus): Promise<void> {
+    await this.#db.updateTable("account").set({ status, status_text: text, hidden_since: hiddenSince }).execute();
   }
 
   /** Grows with every call, over restarts and restored backups too. */

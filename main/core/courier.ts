@@ -26,6 +26,13 @@ export interface ConsignmentSource {
   dueTo(device: DeviceAddress, underWay: ReadonlySet<string>): Promise<Consignment[]>;
 }
 
+/**
+ * Somebody who looks gone may be invisible or not there at all. After so many failures they are tried more rarely by
+ * this factor: when they come back, wherever that is, they are told of at once.
+ */
+const FAILURES_OF_THE_ABSENT = 6;
+const ABSENT_FACTOR = 10;
+
 /** Envelopes on their way to one device at once. */
 export const WINDOW = 8;
 
@@ -169,10 +176,12 @@ export class Courier {
   /** Sets the timer for what has failed or what waits for the device's word. */
   #rest(lane: Lane): void {
     // Without a way to the device there is nothing to wait for: its return is told by `kick` and `reappeared`.
-    if (this.#stopped || !this.#target(lane)) return;
+    const target = this.#target(lane);
+    if (this.#stopped || !target) return;
     const { clock, random } = this.#surroundings;
     const waits: number[] = [];
-    if (lane.failures > 0) waits.push(200 + backoffMs(lane.failures, uniform(random)));
+    const factor = target.state === "gone" && lane.failures > FAILURES_OF_THE_ABSENT ? ABSENT_FACTOR : 1;
+    if (lane.failures > 0) waits.push(200 + factor * backoffMs(lane.failures, uniform(random)));
     for (const { resendAt } of lane.underWay.values()) waits.push(Math.max(0, resendAt - clock.now()));
     if (waits.length === 0) return;
     lane.cancelTimer = clock.after(Math.min(...waits), () => this.#run(lane));

@@ -40,6 +40,7 @@ export interface ProfileDatabase {
     lease_sequence: number;
     status: ChosenStatus;
     status_text: string;
+    hidden_since: number | null;
   };
   /** At most one row: whose buddies and messages the tables below hold. */
   owner: { id: 1; login_server: string; network_id: NetworkId; user_id: UserId; buddy_revision: number };

@@ -113,8 +113,8 @@ export class DirectoryView {
    */
   isReachable(device: Device): boolean {
     const { validityMs, issuedAt } = device.lease;
-    const isHidden = validityMs === 0 && this.#clock.now() < issuedAt + TIMES.leaseValidityMs;
-    return this.isOnline(device) || isHidden;
+    const mayBeHidden = validityMs === 0 && this.#clock.now() < issuedAt + TIMES.leaseMemoryMs;
+    return this.isOnline(device) || mayBeHidden;
   }
 
   /** @param profileKey null: not received yet; the status is then plainly "online" */

@@ -28,6 +28,8 @@ interface Parts {
   readonly receipts: Receipts;
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether this device looks offline though it is there. */
+  readonly isHidden: () => boolean;
   readonly listener: InboxListener;
 }
 
@@ -90,7 +92,8 @@ export class Inbox {
     } catch (thrown) {
       const error = KithError.from(thrown);
       log.warn("envelope", { code: error.code, ...error.details, cause: error.cause });
-      if (!REFUSED_FOR_GOOD.has(error.code)) throw error;
+      // Taken without a word otherwise: the answer of somebody who is not there is that nothing was taken.
+      if (!REFUSED_FOR_GOOD.has(error.code) || this.#parts.isHidden()) throw error;
     }
   }
 

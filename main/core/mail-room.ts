@@ -27,6 +27,8 @@ export interface MailRoomParts {
   readonly directory: Pick<DirectoryView, "device" | "devices" | "isReachable" | "reachable" | "knows">;
   readonly attachment: Pick<Attachment, "home" | "request">;
   readonly surroundings: Surroundings;
+  /** Whether this device looks offline though it is there. */
+  readonly isHidden: () => boolean;
   readonly listener: Pick<InboxListener, "show" | "callSignal" | "statusReadable">;
 }
 

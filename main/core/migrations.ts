@@ -155,4 +155,8 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     )`,
   ],
   ["ALTER TABLE buddies ADD COLUMN blocked INTEGER NOT NULL DEFAULT 0", "ALTER TABLE buddies ADD COLUMN label BLOB"],
+  [
+    "ALTER TABLE account ADD COLUMN hidden_since INTEGER",
+    "UPDATE account SET hidden_since = 1000 * CAST(strftime('%s', 'now') AS INTEGER) WHERE status = 'invisible'",
+  ],
 ];

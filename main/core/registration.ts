@@ -18,6 +18,18 @@ export interface OwnStatus {
   readonly text: string;
 }
 
+/** As the profile keeps it. */
+export interface KeptStatus extends OwnStatus {
+  /** Since when this device looks offline though it is there, ms since 1970; null if it does not. */
+  readonly hiddenSince: number | null;
+}
+
+/**
+ * The lease of somebody invisible says since when that is, and nothing later: a newer one would show that they are
+ * there. It is renewed only before the directory forgets it, so from then on it says that they were seen so long ago.
+ */
+const OLDEST_HIDDEN_LEASE_MS = TIMES.leaseMemoryMs - 2 * TIMES.leaseRefreshMs;
+
 /** A registration that failed although the link stands is tried again after this, and a back-off with jitter. */
 const RETRY_MS = 1_000;
 /** However long a supernode says. */
@@ -42,7 +54,9 @@ export class Registration {
   readonly #device: RegisteredDevice;
   readonly #store: Pick<AccountStore, "setStatus" | "nextLeaseSequence">;
   readonly #surroundings: Pick<Surroundings, "clock" | "random" | "log" | "background">;
-  #own: OwnStatus;
+  #own: KeptStatus;
+  /** Supernodes know a later lease than ours: the profile was restored from an older copy. */
+  #isBehind = false;
   #link: SupernodeLink | null = null;
   #cancelTimer: () => void = () => {};
   #failures = 0;
@@ -51,7 +65,7 @@ export class Registration {
 
   constructor(
     device: RegisteredDevice,
-    own: OwnStatus,
+    own: KeptStatus,
     store: Pick<AccountStore, "setStatus" | "nextLeaseSequence">,
     surroundings: Pick<Surroundings, "clock" | "random" | "log" | "background">,
   ) {
@@ -61,7 +75,7 @@ export class Registration {
     this.#surroundings = surroundings;
   }
 
-  get own(): OwnStatus {
+  get own(): KeptStatus {
     return this.#own;
   }
 
@@ -77,8 +91,10 @@ export class Registration {
   }
 
   async setStatus(own: OwnStatus): Promise<void> {
-    await this.#store.setStatus(own.status, own.text);
-    this.#own = own;
+    const hiddenSince = own.status === "invisible" ? (this.#own.hiddenSince ?? this.#surroundings.clock.now()) : null;
+    const kept = { status: own.status, text: own.text, hiddenSince };
+    await this.#store.setStatus(kept);
+    this.#own = kept;
     await this.#announce();
   }
 
@@ -107,9 +123,13 @@ export class Registration {
       try {
         // The status first: whoever learns of the lease then finds it there.
         await link.request("setStatus", { sealedStatus: this.#sealedStatus() });
-        await link.request("register", { lease: await this.#lease(link) });
+        const { bytes, refreshMs } = await this.#lease(link);
+        await link.request("register", { lease: bytes });
+        nextMs = refreshMs;
         this.#failures = 0;
+        this.#isBehind = false;
       } catch (error) {
+        this.#isBehind = error instanceof KithError && error.code === "lease-stale";
         this.#surroundings.log.warn("registration", { cause: error });
         nextMs = leastWaitMs(error) + backoffMs(RETRY_CAUTION + this.#failures++, uniform(this.#surroundings.random));
       }
@@ -127,9 +147,11 @@ export class Registration {
     return sealStatus({ status, text, at: clock.now() }, this.#device.keys.profileKey, random);
   }
 
-  async #lease(link: SupernodeLink): Promise<Uint8Array> {
+  async #lease(link: SupernodeLink): Promise<{ bytes: Uint8Array; refreshMs: number }> {
     const { networkId, deviceId, keys, signatures } = this.#device;
     const now = this.#surroundings.clock.now();
+    const { hiddenSince } = this.#own;
+    const issuedAt = hiddenSince === null ? now : Math.min(now, Math.max(hiddenSince, now - OLDEST_HIDDEN_LEASE_MS));
     const body = encodeLease({
       networkId,
       userId: keys.userId,
@@ -137,12 +159,15 @@ export class Registration {
       deviceId,
       home: link.supernodeId,
       inbox: link.inbox,
-      sequence: await this.#store.nextLeaseSequence(now),
-      issuedAt: now,
+      // The time is in the sequence too, unless it must not be told.
+      sequence: await this.#store.nextLeaseSequence(hiddenSince === null || this.#isBehind ? now : 0),
+      issuedAt,
       // Someone invisible is not in the directory: a lease of no validity signs the device out.
-      validityMs: this.#own.status === "invisible" ? 0 : TIMES.leaseValidityMs,
+      validityMs: hiddenSince === null ? TIMES.leaseValidityMs : 0,
       sealedBody: new Uint8Array(0),
     });
-    return signBody(signatures, "lease", body, keys.sign.secretKey);
+    const refreshMs =
+      hiddenSince === null ? TIMES.leaseRefreshMs : issuedAt + TIMES.leaseMemoryMs - TIMES.leaseRefreshMs - now;
+    return { bytes: signBody(signatures, "lease", body, keys.sign.secretKey), refreshMs };
   }
 }

@@ -177,6 +177,7 @@ export class SessionKeeper {
         certificate: certificate.bytes,
         status: "online",
         statusText: "",
+        hiddenSince: null,
       };
       await store.save(account);
       await this.#begin(account);

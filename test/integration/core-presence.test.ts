@@ -1,7 +1,12 @@
 /** What buddies see of each other: statuses, coming and going, being invisible. */
+import { randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { UserId } from "../../protocol/identifiers.ts";
+import { decodeLease } from "../../protocol/lease.ts";
 import { HeadlessClient } from "../support/headless-client.ts";
+import { TestNode } from "../support/node-api-client.ts";
 import { TestNetwork } from "../support/test-network.ts";
+import { until } from "../support/until.ts";
 
 let network: TestNetwork;
 let alice: HeadlessClient;
@@ -70,16 +75,49 @@ test("someone invisible looks offline and still writes, hears and is told what b
 test("someone who starts invisible is never seen, and gets what was said meanwhile", async () => {
   await bob.methods.setStatus({ status: "invisible", text: "" });
   await bob.close({ keepFolder: true });
-  await alice.sees(handleOf(bob), "offline");
+  const { lastSeenAt } = await alice.sees(handleOf(bob), "offline");
   await alice.say(handleOf(bob), "while you were away");
   const seen = alice.pushes.length;
   bob = await bob.reopen();
   await bob.hears("while you were away", 40_000);
-  const presences = alice.pushes
-    .slice(seen)
-    .flatMap((push) => (push.name === "buddies" ? push.value.map(({ presence }) => presence) : []));
-  expect(presences).not.toContain("online");
+  const views = alice.pushes.slice(seen).flatMap((push) => (push.name === "buddies" ? push.value : []));
+  expect(views.map(({ presence }) => presence)).not.toContain("online");
+  expect(new Set(views.map((view) => view.lastSeenAt))).toEqual(new Set([lastSeenAt]));
 }, 60_000);
+
+test("someone invisible is to strangers, whatever they try, as somebody who is not there", async () => {
+  const stranger = await TestNode.online(network.at(0), network.authority.device());
+  const absent = network.authority.device();
+  const before = await TestNode.online(network.at(1), absent);
+  await before.register({ validityMs: 0 });
+  await before.call("detach", {});
+  const look = async (userId: UserId) => (await stranger.call("lookUp", { userId })).devices[0];
+  try {
+    await bob.methods.setStatus({ status: "invisible", text: "" });
+    await alice.sees(handleOf(bob), "offline");
+    const hidden = await look(bob.me.userId);
+    expect(hidden).toMatchObject({ state: "gone" });
+    // After a restart there is another lease, which must say no more than the one before.
+    bob = await bob.reopen();
+    await bob.attached();
+    await until(async () => (await look(bob.me.userId))?.inbox !== hidden?.inbox);
+    const again = await look(bob.me.userId);
+    expect(again).toMatchObject({ state: "gone", lastSeenAt: hidden?.lastSeenAt });
+    const [first, second] = [hidden, again].map((device) => decodeLease(device?.lease ?? new Uint8Array()).value);
+    expect(second?.issuedAt).toBe(first?.issuedAt);
+    expect((second?.sequence ?? 0) - (first?.sequence ?? 0)).toBeLessThan(100);
+    const gone = await look(absent.userId);
+    for (const device of [again, gone]) {
+      if (!device) throw new Error("nowhere");
+      expect(await stranger.send(device, randomBytes(300))).toEqual({ delivered: false });
+    }
+    await alice.say(handleOf(bob), "but I know you");
+    await bob.hears("but I know you");
+  } finally {
+    stranger.close();
+    before.close();
+  }
+});
 
 test("what was said to somebody who is away is waiting, and arrives with them", async () => {
   await bob.close({ keepFolder: true });

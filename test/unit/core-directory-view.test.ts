@@ -153,13 +153,13 @@ describe("a person with several devices", () => {
     expect(appeared).toEqual([]);
   });
 
-  test("who is invisible can be reached without being seen, as long as the lease is fresh", () => {
+  test("who is invisible can be reached without being seen, as long as the directory remembers", () => {
     tell(device({ lease: { validityMs: 0 }, presence: { state: "gone" } }));
     expect(view().presence).toBe("offline");
     expect(directory.reachable(bob.address.userId)).toHaveLength(1);
     expect(directory.online(bob.address.userId)).toEqual([]);
     expect(appeared).toHaveLength(1);
-    clock.advance(TIMES.leaseValidityMs);
+    clock.advance(TIMES.leaseMemoryMs);
     expect(directory.reachable(bob.address.userId)).toEqual([]);
   });
 
