@@ -11,8 +11,8 @@ import type { Storage } from "./storage.ts";
 const MAX_CONNECTIONS = 10;
 /** How long a request waits for a connection before it is told to come again. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** A database that does not answer (frozen, cut off) must not hold requests for ever. */
-const QUERY_TIMEOUT_MS = 10_000;
+/** A database that does not answer (frozen, cut off) must not hold requests for ever, nor for longer than clients wait. */
+const QUERY_TIMEOUT_MS = 6_000;
 /** Migrations of large tables take longer. */
 const MIGRATION_TIMEOUT_MS = 3_600_000;
 /** Any number, the same in all versions: instances that start together migrate one after the other. */

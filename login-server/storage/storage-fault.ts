@@ -15,8 +15,8 @@ const SQLITE_REFUSES_FOR_NOW = ["SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY"
  * answer that took too long; trouble with its disk.
  */
 const POSTGRES_REFUSES_FOR_NOW = ["53", "57", "25006", "40001", "40P01", "55P03", "58"];
-/** Connections that PostgreSQL ended or does not take: class 08, and it is shutting down or starting up. */
-const POSTGRES_GONE = ["08", "57P01", "57P02", "57P03", "57P05"];
+/** Connections that PostgreSQL ended or does not take: class 08, it is shutting down or starting up, we were idle for too long. */
+const POSTGRES_GONE = ["08", "57P01", "57P02", "57P03", "57P05", "25P03"];
 const NETWORK_FAULTS = [
   "ECONNREFUSED",
   "ECONNRESET",

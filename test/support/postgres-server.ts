@@ -1,11 +1,12 @@
 /** A PostgreSQL of the tests' own: in a temporary folder, on a Unix socket, gone with the process that started it. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { ensureTools } from "../../scripts/system-packages.ts";
+import type { SmallDisk } from "./small-disk.ts";
 import { until } from "./until.ts";
 
 export interface PostgresServer {
@@ -15,6 +16,9 @@ export interface PostgresServer {
   kill(): Promise<void>;
   /** Starts it again after `kill`. */
   revive(): Promise<void>;
+  /** All of its processes stand still: connections stay, and nothing is answered on them. */
+  freeze(): void;
+  thaw(): void;
   close(): Promise<void>;
 }
 
@@ -31,7 +35,8 @@ export async function whyNoPostgres(): Promise<string | null> {
   return asRoot && ownerIds() === null ? "PostgreSQL does not run as root, and there is no user postgres" : null;
 }
 
-export async function startPostgres(): Promise<PostgresServer> {
+/** @param disk where its tables shall be: mounted for it alone, so it can be started once */
+export async function startPostgres(disk?: SmallDisk): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), "kith-postgres-"));
   const owner = process.getuid?.() === 0 ? ownerIds() : null;
   if (owner) chownSync(folder, owner.uid, owner.gid);
@@ -40,7 +45,9 @@ export async function startPostgres(): Promise<PostgresServer> {
     const identity = owner ? [`--reuid=${owner.uid}`, `--regid=${owner.gid}`, "--clear-groups"] : [];
     // INT is PostgreSQL's fast shutdown: it does not wait for those who are connected.
     const command = [...identity, "--pdeathsig", "INT", join(programFolder() ?? "", program), ...args];
-    return spawn("setpriv", command, { stdio: ["ignore", "pipe", "pipe"], cwd: folder });
+    const [first, ...rest] =
+      program === "postgres" && disk ? disk.mounted(["setpriv", ...command]) : ["setpriv", ...command];
+    return spawn(first ?? "", rest, { stdio: ["ignore", "pipe", "pipe"], cwd: folder });
   };
   const made = await endOf(
     asOwner("initdb", ["-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]),
@@ -56,32 +63,59 @@ export async function startPostgres(): Promise<PostgresServer> {
   const quick = ["fsync=off", "full_page_writes=off", "autovacuum=off"];
   const address = (database: string) => `postgres:///${database}?user=${USER}&host=${encodeURIComponent(folder)}`;
 
-  let child: ChildProcess;
-  const start = async () => {
-    child = asOwner("postgres", ["-D", data, ...[...settings, ...quick].flatMap((setting) => ["-c", setting])]);
+  const start = async (): Promise<ChildProcess> => {
+    const child = asOwner("postgres", ["-D", data, ...[...settings, ...quick].flatMap((setting) => ["-c", setting])]);
     const ended = endOf(child);
     void ended.then(({ code, said }) =>
       code === 0 || code === null ? null : process.stderr.write(`postgres: ${said}\n`),
     );
     await until(() => answers(address("postgres")), 60_000);
+    return child;
+  };
+  let child = await start();
+  const signalAll = (signal: NodeJS.Signals) => {
+    for (const pid of [child.pid ?? 0, ...childrenOf(child.pid ?? 0)]) sendSignal(pid, signal);
   };
   const kill = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");
     child.kill(signal);
+    // One that stands still hears nothing.
+    signalAll("SIGCONT");
     await ended;
   };
-  await start();
+  if (disk) {
+    disk.giveTo(child.pid ?? 0, owner);
+    await query(address("postgres"), `CREATE TABLESPACE small LOCATION '${disk.path}'`);
+    await query(address("postgres"), `ALTER ROLE ${USER} SET default_tablespace = small`);
+  }
   return {
     url: address("postgres"),
     // QUIT is an immediate shutdown: recovery from the log at the next start, as after a crash.
     kill: () => kill("SIGQUIT"),
-    revive: start,
+    async revive() {
+      child = await start();
+    },
+    freeze: () => signalAll("SIGSTOP"),
+    thaw: () => signalAll("SIGCONT"),
     async close() {
       await kill("SIGINT");
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** To one that has ended meanwhile, none. */
+function sendSignal(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
 }
 
 let schemas = 0;
