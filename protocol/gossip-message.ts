@@ -82,17 +82,17 @@ export function messageBytes(message: GossipMessage): number {
   switch (message.type) {
     case "ping":
     case "ack":
-      return 1 + 4 + 1 + sum(message.items.map(itemBytes));
+      return 1 + 4 + 1 + sumOf(message.items, itemBytes);
     case "probe":
       return 1 + 4 + SUPERNODE_ID_BYTES;
     case "nack":
       return 1 + 4;
     case "gossip":
-      return 1 + 1 + sum(message.items.map(itemBytes));
+      return 1 + 1 + sumOf(message.items, itemBytes);
     case "digest":
       return 1 + DIGEST_BUCKETS * 4;
     case "summary":
-      return SUMMARY_HEAD_BYTES + sum(message.ranges.map((range) => rangeBytes(range.members.length)));
+      return SUMMARY_HEAD_BYTES + sumOf(message.ranges, (range) => rangeBytes(range.members.length));
     case "want":
       return 1 + 1 + message.wanted.length * (SUPERNODE_ID_BYTES + 1);
     case "vouch":
@@ -213,6 +213,8 @@ function readRange(reader: ByteReader): SummaryRange {
   return { from, to, members };
 }
 
-function sum(sizes: readonly number[]): number {
-  return sizes.reduce((total, size) => total + size, 0);
+function sumOf<T>(parts: readonly T[], size: (part: T) => number): number {
+  let total = 0;
+  for (const part of parts) total += size(part);
+  return total;
 }

@@ -1,6 +1,6 @@
 /** Supernodes that come and go as Skype's did: sessions with a median of 5.5 hours (Guha, Daswani and Jain, IPTPS 2006). */
 import type { SimDirectory } from "./sim-directory.ts";
-import type { SimNode } from "./sim-gossip.ts";
+import type { SimNode } from "./sim-node.ts";
 
 export const SKYPE_MEDIAN_SESSION_MS = 5.5 * 3_600_000;
 /** Of the sessions that end; the others crash, lose their line or are unplugged. */

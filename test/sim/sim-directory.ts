@@ -7,8 +7,11 @@ import { LEASE_REPLICAS, TIMES } from "../../protocol/limits.ts";
 import type { MembershipChange } from "../../relay/membership-source.ts";
 import { queryHolders } from "../../relay/records/holder-query.ts";
 import { PlacementTable } from "../../relay/records/placement-table.ts";
-import { SimGossip, type SimGossipOptions, type SimNode } from "./sim-gossip.ts";
+import { DeathLedger } from "./death-ledger.ts";
+import { Placements } from "./placements.ts";
+import { SimGossip, type SimGossipOptions } from "./sim-gossip.ts";
 import { SimHolder } from "./sim-holder.ts";
+import type { SimNode } from "./sim-node.ts";
 import { SimUser } from "./sim-users.ts";
 
 /** Lease and certificate, with what TLS, WebSocket and IP put around them. */
@@ -38,12 +41,10 @@ export class SimDirectory {
   readonly gossip: SimGossip;
   readonly users: SimUser[] = [];
   readonly replicas = LEASE_REPLICAS;
-  /** How long after its death each member was concluded to be dead by each other one. */
-  readonly detectionsMs: number[] = [];
-  falseDeaths = 0;
+  readonly deaths = new DeathLedger();
   registrationBytes = 0;
   readonly #holders = new Map<SupernodeId, SimHolder>();
-  readonly #diedAt = new Map<SupernodeId, number>();
+  readonly #placements = new Placements();
   readonly #usersOf = new Map<SupernodeId, Set<SimUser>>();
 
   constructor(options: SimDirectoryOptions) {
@@ -61,7 +62,11 @@ export class SimDirectory {
   }
 
   get holders(): SimHolder[] {
-    return this.gossip.up.flatMap(({ id }) => this.#holders.get(id) ?? []);
+    return [...this.#holders.values()];
+  }
+
+  holder(node: SimNode): SimHolder | undefined {
+    return this.#holders.get(node.id);
   }
 
   join(): SimNode {
@@ -74,37 +79,44 @@ export class SimDirectory {
   /** A crash, or with a goodbye. */
   end(node: SimNode, isGraceful: boolean): void {
     if (isGraceful) node.leave();
-    else {
-      node.kill();
-      this.#diedAt.set(node.id, this.now);
-    }
+    else node.kill();
     this.#holders.delete(node.id);
     for (const user of this.#usersOf.get(node.id) ?? []) this.#moveSoon(user);
     this.#usersOf.delete(node.id);
   }
 
-  /** Replicas that should be there by who really lives, over all people, and are not. */
-  missingReplicas(): number {
-    const members = this.gossip.up.filter(({ core }) => core.stage.kind === "member");
-    const truth = new PlacementTable(members.map(({ id }) => id));
-    return this.users.reduce((sum, { userId, deviceId }) => {
-      const holders = truth.holders(userId, this.replicas);
-      return sum + holders.filter((id) => this.#holders.get(id)?.store.sequenceOf(userId, deviceId) == null).length;
-    }, 0);
+  /**
+   * Share of the replicas that should be there by who really lives, and are not.
+   * @param sample how many people to look at
+   */
+  missingShare(sample: number): number {
+    const truth = this.#truth();
+    const step = Math.max(1, Math.floor(this.users.length / sample));
+    let missing = 0;
+    let looked = 0;
+    for (let index = 0; index < this.users.length; index += step) {
+      const user = this.users[index] as SimUser;
+      const holders = truth.holders(user.userId, this.replicas);
+      missing += holders.filter((id) => !this.#has(id, user)).length;
+      looked += holders.length;
+    }
+    return missing / Math.max(1, looked);
   }
 
   /** People of whom no supernode has a record any more. */
   lostUsers(): number {
-    const holders = this.holders;
-    return this.users.filter((user) =>
-      holders.every(({ store }) => store.sequenceOf(user.userId, user.deviceId) === null),
-    ).length;
+    const truth = this.#truth();
+    return this.users.filter((user) => {
+      if (truth.holders(user.userId, this.replicas).some((id) => this.#has(id, user))) return false;
+      for (const id of this.#holders.keys()) if (this.#has(id, user)) return false;
+      return true;
+    }).length;
   }
 
   /** Somebody looks somebody up, at a supernode that is up. */
   lookUp(done: (outcome: LookUpOutcome) => void): void {
-    const asker = this.#anyOf(this.holders);
-    const user = this.#anyOf(this.users);
+    const asker = this.#anyHolder();
+    const user = this.users[Math.floor(this.gossip.random() * this.users.length)];
     if (!asker || !user) return;
     const startedAt = this.now;
     const isCautious = startedAt - asker.changedAt < CAUTIOUS_MS;
@@ -126,8 +138,9 @@ export class SimDirectory {
         },
         ask: (id, answered) => {
           const holder = this.#holders.get(id);
-          if (!holder || holder.node.side !== asker.node.side) return;
-          time.after(this.gossip.roundTripMs(asker.node, holder.node), () => {
+          if (!holder || !this.gossip.isLine(asker.node, holder.node)) return;
+          const lateMs = holder.node.lagMs * this.gossip.random();
+          time.after(this.gossip.roundTripMs(asker.node, holder.node) + lateMs, () => {
             if (holder.node.isUp) answered({ kind: "records", records: holder.store.find(user.userId, time.now) });
           });
         },
@@ -150,12 +163,12 @@ export class SimDirectory {
   }
 
   #hold(node: SimNode): void {
-    this.#holders.set(node.id, new SimHolder(node, this.replicas, (id) => this.#holders.get(id)));
+    this.#holders.set(node.id, new SimHolder(node, this.#placements, this.replicas, (id) => this.#holders.get(id)));
   }
 
   #settle(isAway: boolean): void {
     const { random } = this.gossip;
-    const home = this.#anyOf(this.holders) as SimHolder;
+    const home = this.#anyHolder() as SimHolder;
     const user = new SimUser(random, home.node.id, isAway, this.now);
     this.users.push(user);
     if (!isAway) this.#livesAt(user, home);
@@ -168,7 +181,7 @@ export class SimDirectory {
     user.home = null;
     const { time, random } = this.gossip;
     time.after(NOTICE_MS + random() * REATTACH_MS, () => {
-      const home = this.#anyOf(this.holders);
+      const home = this.#anyHolder();
       if (!home) return;
       this.#livesAt(user, home);
       this.#register(user, home);
@@ -188,7 +201,7 @@ export class SimDirectory {
     for (const id of home.table.holders(user.userId, this.replicas)) {
       this.registrationBytes += STORE_BYTES;
       const holder = this.#holders.get(id);
-      if (!holder || holder.node.side !== home.node.side) continue;
+      if (!holder || !this.gossip.isLine(home.node, holder.node)) continue;
       this.gossip.time.after(this.gossip.roundTripMs(home.node, holder.node) / 2, () => {
         if (holder.node.isUp) holder.store.put(lease, this.now);
       });
@@ -196,11 +209,23 @@ export class SimDirectory {
   }
 
   #onChange(node: SimNode, change: MembershipChange): void {
+    if (change.kind === "renewed") return;
     this.#holders.get(node.id)?.membersChanged();
-    if (change.kind !== "left") return;
-    const diedAt = this.#diedAt.get(change.supernodeId);
-    if (diedAt !== undefined) this.detectionsMs.push(this.now - diedAt);
-    else if (this.gossip.node(change.supernodeId)?.isUp) this.falseDeaths++;
+    const id = change.kind === "left" ? change.supernodeId : change.member.value.supernodeId;
+    const subject = this.gossip.node(id);
+    if (!subject) return;
+    if (change.kind === "joined") this.deaths.onAlive(node, subject, this.now);
+    else this.deaths.onDead(node, subject, this.now);
+  }
+
+  /** Where things would be if everybody knew who really lives. */
+  #truth(): PlacementTable {
+    const members = this.gossip.up.filter(({ core }) => core.stage.kind === "member");
+    return new PlacementTable(members.map(({ id }) => id));
+  }
+
+  #has(id: SupernodeId, { userId, deviceId }: SimUser): boolean {
+    return this.#holders.get(id)?.store.sequenceOf(userId, deviceId) != null;
   }
 
   /** Load is spread over holders, not put on the first. */
@@ -209,7 +234,8 @@ export class SimDirectory {
     return [...ids.slice(start), ...ids.slice(0, start)];
   }
 
-  #anyOf<T>(list: readonly T[]): T | undefined {
-    return list[Math.floor(this.gossip.random() * list.length)];
+  #anyHolder(): SimHolder | undefined {
+    const node = this.gossip.anyUp();
+    return node && this.#holders.get(node.id);
   }
 }

@@ -10,15 +10,14 @@ import {
 } from "../../protocol/certificate.ts";
 import { messageBytes } from "../../protocol/gossip-message.ts";
 import { GOSSIP_TAG_BYTES, HELLO_BYTES } from "../../protocol/gossip-packet.ts";
-import { type Announcement, decodeVoucher, encodeVoucher, type Voucher } from "../../protocol/gossip-statement.ts";
+import type { Announcement } from "../../protocol/gossip-statement.ts";
 import { NetworkId, SupernodeId } from "../../protocol/identifiers.ts";
 import { type Signed, signBody } from "../../protocol/signed.ts";
-import type { Appointment } from "../../relay/membership/agenda.ts";
 import type { Door, GossipEffect } from "../../relay/membership/gossip-context.ts";
-import { GossipCore, type GossipEvent, type RememberedMember } from "../../relay/membership/gossip-core.ts";
 import { GOSSIP_TIMES, type GossipTimes } from "../../relay/membership/gossip-times.ts";
 import type { MembershipChange } from "../../relay/membership-source.ts";
 import { cheapKeyPair, cheapSignatures } from "./cheap-signatures.ts";
+import { SimNode } from "./sim-node.ts";
 import { seededRandom, VirtualTime } from "./virtual-time.ts";
 
 const START = 1_800_000_000_000;
@@ -39,162 +38,13 @@ export interface SimGossipOptions {
   readonly latencyMs?: readonly [number, number];
 }
 
-export class SimNode {
-  readonly network: SimGossip;
-  readonly certificate: Signed<SupernodeCertificate>;
-  readonly secretKey: Uint8Array;
-  core: GossipCore;
-  isUp = false;
-  /** Stopped as by SIGSTOP: packets wait in its socket. */
-  isStopped = false;
-  /** Packets from outside reach it only if it has sent to their sender before. */
-  isFirewalled = false;
-  refusesTcp = false;
-  /** Which side of a partition it is on. */
-  side = 0;
-  sentBytes = 0;
-  sentPackets = 0;
-  #waiting: GossipEvent[] = [];
-  #wake: Appointment | null = null;
-  #wakeAt = Number.POSITIVE_INFINITY;
-  readonly hasSentTo = new Set<SupernodeId>();
-
-  constructor(network: SimGossip, certificate: Signed<SupernodeCertificate>, secretKey: Uint8Array) {
-    this.network = network;
-    this.certificate = certificate;
-    this.secretKey = secretKey;
-    this.core = this.#newCore([]);
-  }
-
-  get id(): SupernodeId {
-    return this.certificate.value.supernodeId;
-  }
-
-  /** Starts, or starts again with nothing but the seeds. */
-  start(seeds: readonly SimNode[]): void {
-    this.prepare(seeds);
-    this.begin([]);
-  }
-
-  prepare(seeds: readonly SimNode[]): void {
-    this.core = this.#newCore(seeds);
-    this.#waiting = [];
-    this.isStopped = false;
-    this.hasSentTo.clear();
-  }
-
-  begin(members: readonly RememberedMember[]): void {
-    this.isUp = true;
-    this.handle({ type: "remember", members });
-    this.handle({ type: "start" });
-  }
-
-  vouchFor(node: SimNode): Signed<Voucher> {
-    const body = encodeVoucher({
-      subject: node.id,
-      certificateSerial: node.certificate.value.serial,
-      voucher: this.id,
-    });
-    return decodeVoucher(signBody(cheapSignatures, "voucher", body, this.secretKey));
-  }
-
-  kill(): void {
-    this.isUp = false;
-    this.network.time.cancel(this.#wake);
-    this.#wakeAt = Number.POSITIVE_INFINITY;
-  }
-
-  leave(): void {
-    this.handle({ type: "leave" });
-    this.kill();
-  }
-
-  stop(): void {
-    this.isStopped = true;
-  }
-
-  resume(): void {
-    this.isStopped = false;
-    // As in a real process: timers that are due come before what waits in the socket.
-    this.handle({ type: "wake" });
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const event of waiting) this.handle(event);
-  }
-
-  handle(event: GossipEvent): void {
-    if (!this.isUp) return;
-    if (this.isStopped) {
-      if (event.type !== "wake" && this.#waiting.length < 200) this.#waiting.push(event);
-      return;
-    }
-    for (const effect of this.core.handle(event, this.network.time.now)) this.#carryOut(effect);
-    this.#planWake();
-  }
-
-  /** IDs of all members as this node sees them, itself included. */
-  view(): Set<SupernodeId> {
-    return new Set([this.id, ...this.core.members.map(({ id }) => id)]);
-  }
-
-  #carryOut(effect: GossipEffect): void {
-    switch (effect.type) {
-      case "send":
-        this.network.deliver(this, effect);
-        break;
-      case "hello":
-        this.network.greet(this, effect);
-        break;
-      case "probe-tcp":
-        this.network.probeTcp(this, effect.certificate.value.supernodeId);
-        break;
-      case "changed":
-        this.network.onChange(this, effect.change);
-        break;
-      case "stage":
-        break;
-      default:
-        effect satisfies never;
-    }
-  }
-
-  #planWake(): void {
-    const at = this.core.nextWakeAt();
-    if (at >= this.#wakeAt) return;
-    this.network.time.cancel(this.#wake);
-    this.#wakeAt = at;
-    this.#wake = this.network.time.at(at, () => {
-      this.#wakeAt = Number.POSITIVE_INFINITY;
-      this.handle({ type: "wake" });
-      if (this.isStopped) return;
-      this.#planWake();
-    });
-  }
-
-  #newCore(seeds: readonly SimNode[]): GossipCore {
-    const { network } = this;
-    return new GossipCore(
-      {
-        certificate: this.certificate,
-        secretKey: this.secretKey,
-        gossipKey: Uint8Array.from({ length: 32 }, () => Math.floor(network.random() * 256)),
-        scheme: cheapSignatures,
-        seeds: seeds.map((seed) => seed.certificate),
-        trustCertificate: (bytes) => network.trust(bytes),
-        random: network.random,
-        times: network.times,
-      },
-      network.time.now,
-    );
-  }
-}
-
 export class SimGossip {
   readonly time = new VirtualTime(START);
   readonly random: () => number;
   readonly times: GossipTimes;
   readonly nodes: SimNode[] = [];
   readonly #byId = new Map<SupernodeId, SimNode>();
+  readonly #trusted = new Map<Uint8Array, Signed<SupernodeCertificate>>();
   readonly #networkKeys: ReturnType<typeof cheapKeyPair>;
   readonly #latencyMs: readonly [number, number];
   loss: number;
@@ -213,19 +63,20 @@ export class SimGossip {
   add(): SimNode {
     const { publicKey, secretKey } = cheapKeyPair(this.random);
     const id = Uint8Array.from({ length: 20 }, () => Math.floor(this.random() * 256));
+    const number = this.nodes.length;
     const certificate = encodeSupernodeCertificate({
       networkId: NETWORK,
       supernodeId: SupernodeId.parse(toHex(id)),
       signKey: publicKey,
       tlsFingerprint: new Uint8Array(32),
-      host: `192.0.2.${this.nodes.length % 256}`,
+      host: `192.0.2.${number % 256}`,
       port: 443,
       serial: 1,
       issuedAt: START,
       expiresAt: START + MONTH_MS,
     });
     const signed = signBody(cheapSignatures, "supernodeCertificate", certificate, this.#networkKeys.secretKey);
-    const node = new SimNode(this, this.trust(signed), secretKey);
+    const node = new SimNode(this, this.trust(signed), { secretKey, number });
     this.nodes.push(node);
     this.#byId.set(node.id, node);
     return node;
@@ -268,6 +119,15 @@ export class SimGossip {
     return this.nodes.filter((node) => node.isUp);
   }
 
+  /** Any that is up; undefined if hardly one is. */
+  anyUp(): SimNode | undefined {
+    for (let tries = 0; tries < 1_000; tries++) {
+      const node = this.nodes[Math.floor(this.random() * this.nodes.length)];
+      if (node?.isUp) return node;
+    }
+    return undefined;
+  }
+
   node(id: SupernodeId): SimNode | undefined {
     return this.#byId.get(id);
   }
@@ -280,18 +140,17 @@ export class SimGossip {
     return certificate;
   }
 
-  deliver(from: SimNode, { to: { id: to }, message, through }: EffectOf<"send">): void {
+  deliver(from: SimNode, { to, message, through }: EffectOf<"send">): void {
     from.sentBytes += IP_UDP_BYTES + SEAL_BYTES + messageBytes(message);
     // Nobody can authenticate what was sealed for an earlier life of the recipient.
-    const assumed = from.core.peer(to)?.announcement;
-    const own = from.core.hello(false).announcement;
-    this.#carry(from, to, through, (target) => {
+    const assumed = to.announcement;
+    const own = from.core.announcement;
+    this.#carry(from, to.id, through, (target) => {
       const sender = target.core.peer(from.id);
-      const isReadable =
-        hasKeyOf(sender?.announcement, own) && hasKeyOf(assumed, target.core.hello(false).announcement);
-      if (isReadable) target.handle({ type: "message", from: from.id, message });
-      else if (sender) target.core.count("forged");
-      else target.handle({ type: "stranger", supernodeId: from.id });
+      if (!sender) target.handle({ type: "stranger", supernodeId: from.id });
+      else if (hasSameKey(sender.announcement, own) && hasSameKey(assumed, target.core.announcement)) {
+        target.handle({ type: "message", from: from.id, message });
+      } else target.core.count("forged");
     });
   }
 
@@ -303,39 +162,51 @@ export class SimGossip {
 
   probeTcp(from: SimNode, supernodeId: SupernodeId): void {
     const target = this.#byId.get(supernodeId);
-    const isReachable = target?.isUp === true && !target.refusesTcp && target.side === from.side;
-    this.time.after(isReachable ? 3 * this.#latency(from, supernodeId) : 1_000, () =>
+    const isReachable = target?.isUp === true && !target.refusesTcp && this.isLine(from, target);
+    this.time.after(isReachable ? 1.5 * this.roundTripMs(from, target) : 1_000, () =>
       from.handle({ type: "tcp-probed", supernodeId, isReachable }),
     );
   }
 
+  changed(node: SimNode, change: MembershipChange): void {
+    if (change.kind !== "renewed") {
+      const id = change.kind === "left" ? change.supernodeId : change.member.value.supernodeId;
+      this.#byId.get(id)?.countIn(node.viewHash);
+    }
+    this.onChange(node, change);
+  }
+
+  /** Whether packets pass between two nodes. */
+  isLine(from: SimNode, to: SimNode): boolean {
+    return from.side === to.side && !from.isCut && !to.isCut;
+  }
+
   /** Of the line between two nodes, as it is just now. */
   roundTripMs(from: SimNode, to: SimNode): number {
-    return 2 * this.#latency(from, to.id);
+    return 2 * this.#latency(from, to);
   }
 
   #carry(from: SimNode, to: SupernodeId, through: Door, arrive: (target: SimNode) => void): void {
     from.sentPackets++;
-    from.hasSentTo.add(to);
+    if (from.isFirewalled) from.hasSentTo.add(to);
     const target = this.#byId.get(to);
     if (!target || this.random() < this.loss) return;
-    this.time.after(this.#latency(from, to), () => {
-      const isBlocked =
-        target.side !== from.side || (target.isFirewalled && (through === "other" || !target.hasSentTo.has(from.id)));
-      if (target.isUp && !isBlocked) arrive(target);
+    this.time.after(this.#latency(from, target) + target.lagMs * this.random(), () => {
+      if (!target.isUp || !this.isLine(from, target)) return;
+      const isStranger = through === "other" || !target.hasSentTo.has(from.id);
+      if (!target.isFirewalled || !isStranger) arrive(target);
     });
   }
 
   /** Of a pair mostly the same, with some jitter. */
-  #latency(from: SimNode, to: SupernodeId): number {
+  #latency(from: SimNode, to: SimNode): number {
     const [nearest, spread] = this.#latencyMs;
-    const pair = (Number.parseInt(from.id.slice(0, 4), 16) ^ Number.parseInt(to.slice(0, 4), 16)) / 65_536;
+    // Multiplicative hashing (Knuth, TAOCP 3, section 6.4).
+    const pair = (Math.imul(from.number ^ to.number, 0x9e3779b1) >>> 0) / 2 ** 32;
     return nearest + spread * (0.9 * pair + 0.1 * this.random());
   }
-
-  readonly #trusted = new Map<Uint8Array, Signed<SupernodeCertificate>>();
 }
 
-function hasKeyOf(a: Signed<Announcement> | undefined, b: Signed<Announcement>): boolean {
-  return a !== undefined && (a === b || equalBytes(a.value.gossipKey, b.value.gossipKey));
+function hasSameKey(a: Signed<Announcement>, b: Signed<Announcement>): boolean {
+  return a === b || equalBytes(a.value.gossipKey, b.value.gossipKey);
 }

@@ -4,10 +4,11 @@ import { type ReplicationMessage, replicationBytes } from "../../protocol/replic
 import { HolderStandings } from "../../relay/records/holder-standing.ts";
 import { PackedLease } from "../../relay/records/packed-lease.ts";
 import { PackedRecords } from "../../relay/records/packed-records.ts";
-import { PlacementTable } from "../../relay/records/placement-table.ts";
+import type { PlacementTable } from "../../relay/records/placement-table.ts";
 import { Replication } from "../../relay/records/replication.ts";
 import { REPLICATION_LIMITS, ReplicationMetrics } from "../../relay/records/replication-parts.ts";
-import type { SimNode } from "./sim-gossip.ts";
+import type { Placements } from "./placements.ts";
+import type { SimNode } from "./sim-node.ts";
 
 /** Rarer than in earnest (100 ms), for the sake of speed. */
 const TICK_MS = 500;
@@ -23,11 +24,18 @@ export class SimHolder {
   /** Sent by replication. */
   sentBytes = 0;
   changedAt: number;
+  readonly #placements: Placements;
   #table: PlacementTable | null = null;
 
-  constructor(node: SimNode, replicas: number, holderOf: (id: SupernodeId) => SimHolder | undefined) {
+  constructor(
+    node: SimNode,
+    placements: Placements,
+    replicas: number,
+    holderOf: (id: SupernodeId) => SimHolder | undefined,
+  ) {
     const { time, random } = node.network;
     this.node = node;
+    this.#placements = placements;
     this.changedAt = time.now;
     this.replication = new Replication(
       {
@@ -54,14 +62,9 @@ export class SimHolder {
     time.after(random() * TICK_MS, tick);
   }
 
-  *members(): Generator<SupernodeId> {
-    yield this.node.id;
-    for (const { id } of this.node.core.members) yield id;
-  }
-
   /** As this supernode sees the network. */
   get table(): PlacementTable {
-    this.#table ??= new PlacementTable(this.members());
+    this.#table ??= this.#placements.of(this.node);
     return this.#table;
   }
 
@@ -76,8 +79,9 @@ export class SimHolder {
     this.sentBytes += replicationBytes(message) + FRAME_BYTES;
     if (!target) return;
     const { network } = this.node;
-    network.time.after(network.roundTripMs(this.node, target.node) / 2, () => {
-      if (target.node.isUp && target.node.side === this.node.side) {
+    const lateMs = target.node.lagMs * network.random();
+    network.time.after(network.roundTripMs(this.node, target.node) / 2 + lateMs, () => {
+      if (target.node.isUp && network.isLine(this.node, target.node)) {
         target.replication.receive(this.node.id, message, network.time.now);
       }
     });

@@ -1,7 +1,9 @@
-/** One run of the simulated directory: churn, perhaps a massacre and a partition, and look-ups all the while. */
+/** One run of the simulated directory: a quiet minute, then churn, then what troubles it; look-ups all the while. */
 import { SKYPE_MEDIAN_SESSION_MS, startChurn } from "./churn.ts";
+import { type Load, LoadMeter } from "./load.ts";
 import { type LookUpOutcome, SimDirectory } from "./sim-directory.ts";
-import { figuresOf, type KillOutcome, type SimFigures, totalsOf } from "./sim-report.ts";
+import { figuresOf, type SimFigures } from "./sim-report.ts";
+import { flap, type KillOutcome, massacre, type PartitionOutcome, partition, slowDown } from "./troubles.ts";
 
 export interface SimRun {
   readonly seed: number;
@@ -14,27 +16,47 @@ export interface SimRun {
   readonly lookUpsPerSecond: number;
   /** Share of the supernodes killed at once after a third of the time. */
   readonly kill: number;
-  /** Share of the supernodes cut off from the rest for two minutes after two thirds of the time. */
+  /** Share of the supernodes cut off from the rest: after a third of the time, or two thirds if there is a kill. */
   readonly partition: number;
+  readonly partitionMinutes: number;
+  /** Share of machines that are up to one and a half seconds late, after the first minute. */
+  readonly slow: number;
+  /** Share of lines that are dead for ten seconds of each minute, after the first. */
+  readonly flapping: number;
 }
 
 export const DEFAULT_RUN: SimRun = {
   seed: 1,
   supernodes: 1_000,
-  minutes: 60,
-  usersPerSupernode: 20,
+  minutes: 20,
+  usersPerSupernode: 5,
   loss: 0.01,
   medianSessionMs: SKYPE_MEDIAN_SESSION_MS,
   lookUpsPerSecond: 20,
   kill: 0,
   partition: 0,
+  partitionMinutes: 5,
+  slow: 0,
+  flapping: 0,
 };
 
 const MINUTE_MS = 60_000;
-const PARTITION_MS = 2 * MINUTE_MS;
 const AWAY_SHARE = 0.5;
-/** Replicas are waited for so long. */
-const PATIENCE_MS = MINUTE_MS;
+
+/** What each phase has cost. */
+export interface Loads {
+  /** The first minute, in which nobody comes or goes. */
+  readonly quiet: Load;
+  /** From then on until the kill or the partition. */
+  readonly churn: Load;
+  /** The minute after it. */
+  readonly trouble: Load | null;
+}
+
+export interface Outcomes {
+  kill: KillOutcome | null;
+  partition: PartitionOutcome | null;
+}
 
 /** @param onMinute is called after each minute of the simulated time */
 export function simulate(
@@ -43,59 +65,61 @@ export function simulate(
 ): SimFigures {
   const directory = new SimDirectory({ ...run, awayShare: AWAY_SHARE });
   const { time } = directory.gossip;
+  let minute = 0;
+  const pass = (minutes: number) => {
+    for (let left = minutes; left > 0; left--) {
+      time.run(Math.min(1, left) * MINUTE_MS);
+      onMinute(++minute, directory);
+    }
+  };
+  const measured = (minutes: number): Load => {
+    const meter = new LoadMeter(directory);
+    pass(minutes);
+    return meter.load();
+  };
+
   const lookUps: LookUpOutcome[] = [];
-  startChurn(directory, run.medianSessionMs);
+  lookUpAllTheWhile(directory, run.lookUpsPerSecond, (outcome) => lookUps.push(outcome));
   directory.refreshLeases();
-  const before = totalsOf(directory);
+  const quiet = measured(Math.min(1, run.minutes / 3));
 
-  const lookUp = () => {
-    directory.lookUp((outcome) => lookUps.push(outcome));
-    time.after(1_000 / run.lookUpsPerSecond, lookUp);
-  };
-  time.after(0, lookUp);
-  const thirdMs = (run.minutes * MINUTE_MS) / 3;
-  let outcome: KillOutcome | null = null;
+  startChurn(directory, run.medianSessionMs);
+  slowDown(directory, run.slow);
+  flap(directory, run.flapping);
+  const third = run.minutes / 3;
+  const outcomes: Outcomes = { kill: null, partition: null };
+  const isTroubled = run.kill > 0 || run.partition > 0;
+  const churnMinutes = (isTroubled ? Math.max(third, 2) : run.minutes) - 1;
+  const changesBefore = changesOf(directory, run);
+  const churn = measured(Math.max(0, churnMinutes));
+  const changes = changesOf(directory, run) - changesBefore;
+
+  const cut = () =>
+    partition(directory, run.partition, run.partitionMinutes, (outcome) => {
+      outcomes.partition = outcome;
+    });
   if (run.kill > 0) {
-    time.after(thirdMs, () =>
-      massacre(directory, run.kill, (ended) => {
-        outcome = ended;
-      }),
-    );
-  }
-  if (run.partition > 0) time.after(2 * thirdMs, () => partition(directory, run.partition));
+    massacre(directory, run.kill, (outcome) => {
+      outcomes.kill = outcome;
+    });
+    if (run.partition > 0) time.after(third * MINUTE_MS, cut);
+  } else if (run.partition > 0) cut();
+  const trouble = isTroubled ? measured(1) : null;
+  pass(run.minutes - minute);
+  return figuresOf(directory, run, { quiet, churn, trouble }, outcomes, changes, lookUps);
+}
 
-  for (let minute = 1; minute <= run.minutes; minute++) {
-    time.run(MINUTE_MS);
-    onMinute(minute, directory);
-  }
+/** Supernodes that came or went since the beginning. */
+function changesOf(directory: SimDirectory, run: SimRun): number {
   const { nodes, up } = directory.gossip;
-  const changes = { came: nodes.length - run.supernodes, went: nodes.length - up.length };
-  return figuresOf(directory, before, changes, lookUps, outcome);
+  return nodes.length - run.supernodes + nodes.length - up.length;
 }
 
-/** @param whole is told when all replicas that can be are where they belong */
-function massacre(directory: SimDirectory, share: number, whole: (outcome: KillOutcome) => void): void {
-  const victims = directory.gossip.up.filter(() => directory.gossip.random() < share);
-  for (const victim of victims) directory.end(victim, false);
+function lookUpAllTheWhile(directory: SimDirectory, perSecond: number, done: (outcome: LookUpOutcome) => void): void {
   const { time } = directory.gossip;
-  const killedAt = time.now;
-  const lost = directory.lostUsers();
-  const look = () => {
-    const missing = directory.missingReplicas() - lost * directory.replicas;
-    if (missing === 0) whole({ killed: victims.length, lost, repairedSeconds: (time.now - killedAt) / 1_000 });
-    else if (time.now - killedAt < PATIENCE_MS) time.after(1_000, look);
-    else whole({ killed: victims.length, lost, repairedSeconds: null });
+  const lookUp = () => {
+    directory.lookUp(done);
+    time.after(1_000 / perSecond, lookUp);
   };
-  time.after(1_000, look);
-}
-
-function partition(directory: SimDirectory, share: number): void {
-  const cutOff = directory.gossip.up.filter(() => directory.gossip.random() < share);
-  const falseDeathsBefore = directory.falseDeaths;
-  for (const node of cutOff) node.side = 1;
-  directory.gossip.time.after(PARTITION_MS, () => {
-    for (const node of cutOff) node.side = 0;
-    // To hold the other side for dead is right as long as it lasts.
-    directory.falseDeaths = falseDeathsBefore;
-  });
+  if (perSecond > 0) time.after(0, lookUp);
 }

@@ -7,21 +7,30 @@ const SMALL = { ...DEFAULT_RUN, supernodes: 60, minutes: 3, usersPerSupernode: 1
 describe("a simulated network that loses one packet in a hundred", () => {
   it("survives the death of 30 % at once: all are noticed, nobody else is, and no record is lost", () => {
     const figures = simulate({ ...SMALL, kill: 0.3 });
-    expect(figures.killed).toBeGreaterThan(10);
+    expect(figures.kill?.killed).toBeGreaterThan(10);
     expect(figures.falseDeaths).toBe(0);
     expect(figures.detectSecondsMedian).toBeLessThan(8);
     expect(figures.detectSecondsP99).toBeLessThan(12);
-    expect(figures.repairedSeconds).toBeLessThanOrEqual(15);
+    expect(figures.kill?.repairedSeconds).toBeLessThanOrEqual(15);
     expect(figures.lostUsers).toBe(0);
     expect(figures.foundShare).toBeGreaterThan(0.999);
   });
 
   it("finds itself again after a quarter of it was cut off, and loses nothing to churn", () => {
-    const figures = simulate({ ...SMALL, supernodes: 40, minutes: 9, partition: 0.25, medianSessionMs: 2 * 3_600_000 });
-    expect(figures.deaths).toBeGreaterThan(0);
+    const figures = simulate({
+      ...SMALL,
+      supernodes: 40,
+      minutes: 9,
+      partition: 0.25,
+      partitionMinutes: 3,
+      medianSessionMs: 2 * 3_600_000,
+    });
+    expect(figures.partition?.cutOff).toBeGreaterThan(0);
+    expect(figures.partition?.knownSeconds).toBeLessThanOrEqual(60);
+    expect(figures.partition?.repairedSeconds).not.toBeNull();
     expect(figures.falseDeaths).toBe(0);
     expect(figures.lostUsers).toBe(0);
-    expect(figures.missingReplicas).toBe(0);
+    expect(figures.missingReplicasShare).toBe(0);
   });
 
   it("goes the same way every time for the same seed, and another for another", () => {

@@ -9,6 +9,7 @@ import { trustAnchor } from "../../protocol/trust.ts";
 import type { LinkPeer, LinkPush } from "../../relay/link-peer.ts";
 import type { Member } from "../../relay/membership-source.ts";
 import { PackedRecords } from "../../relay/records/packed-records.ts";
+import { PlacementTable } from "../../relay/records/placement-table.ts";
 import { Shard } from "../../relay/shard.ts";
 import { WatchRegistry } from "../../relay/watch-registry.ts";
 import { inboxNumber, supernodeNumber } from "../support/made-leases.ts";
@@ -37,6 +38,7 @@ describe("a shard of the directory", () => {
       members: () => members,
       meet: () => {},
       linkLost: () => {},
+      placement: () => new PlacementTable(MEMBERS),
       holdersOf: (userId: UserId, count?: number) => holdersOf(userId, MEMBERS, count),
       onChange: () => () => {},
       close: () => {},

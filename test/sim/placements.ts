@@ -1,0 +1,28 @@
+/** Placement tables of simulated supernodes: those who see the same members share one, as thousands mostly do. */
+import type { SupernodeId } from "../../protocol/identifiers.ts";
+import { PlacementTable } from "../../relay/records/placement-table.ts";
+import type { SimNode } from "./sim-node.ts";
+
+/** After a massacre hardly two see the same: then keeping more would help nobody. */
+const KEPT = 64;
+
+export class Placements {
+  readonly #byView = new Map<string, PlacementTable>();
+
+  /** As this supernode sees the network. */
+  of(node: SimNode): PlacementTable {
+    const view = node.viewHash.join();
+    const known = this.#byView.get(view);
+    if (known) return known;
+    const table = new PlacementTable(membersOf(node));
+    this.#byView.set(view, table);
+    const [oldest] = this.#byView.keys();
+    if (this.#byView.size > KEPT && oldest !== undefined) this.#byView.delete(oldest);
+    return table;
+  }
+}
+
+function* membersOf(node: SimNode): Generator<SupernodeId> {
+  yield node.id;
+  for (const { id } of node.core.members) yield id;
+}
