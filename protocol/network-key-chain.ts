@@ -7,7 +7,7 @@ import { equalBytes } from "./bytes.ts";
 import { KithError } from "./errors.ts";
 import type { NetworkId } from "./identifiers.ts";
 import { TIMES } from "./limits.ts";
-import { type ProvedSuccession, requireSuccession } from "./network-key.ts";
+import { decodeSuccessions, encodeSuccessions, type ProvedSuccession, requireSuccession } from "./network-key.ts";
 import { networkIdOf } from "./node-crypto.ts";
 import type { Signed } from "./signed.ts";
 
@@ -16,8 +16,8 @@ export interface NetworkKeyChain {
   readonly firstKey: Uint8Array;
   /** Those that are believed, in their order. */
   readonly successions: readonly Signed<ProvedSuccession>[];
-  /** The newest of these keys is believed no longer, and what follows it is for a person to confirm. */
-  readonly isCutOff: boolean;
+  /** What follows them is for a person to confirm, and the newest of them is believed no longer; null: nothing such. */
+  readonly unconfirmed: Signed<ProvedSuccession> | null;
 }
 
 export type Followed =
@@ -31,7 +31,19 @@ export type Followed =
   | { readonly kind: "forked" };
 
 export function firstChain(firstKey: Uint8Array): NetworkKeyChain {
-  return { networkId: networkIdOf(firstKey), firstKey, successions: [], isCutOff: false };
+  return { networkId: networkIdOf(firstKey), firstKey, successions: [], unconfirmed: null };
+}
+
+/** As it is kept and passed on: with what is not confirmed, so that everybody hears of it. */
+export function encodeChain({ successions, unconfirmed }: NetworkKeyChain): Uint8Array {
+  return encodeSuccessions(unconfirmed ? [...successions, unconfirmed] : successions);
+}
+
+/** @param isCutOff whether the last one is not confirmed @throws KithError `malformed`, `too-large` */
+export function restoreChain(firstKey: Uint8Array, encoded: Uint8Array, isCutOff: boolean): NetworkKeyChain {
+  const successions = decodeSuccessions(encoded);
+  const unconfirmed = isCutOff ? (successions.pop() ?? null) : null;
+  return { ...firstChain(firstKey), successions, unconfirmed };
 }
 
 /**
@@ -51,19 +63,19 @@ export function follow(
   requireChain(known, offered, common, now);
   const length = known.successions.length;
   if (common === offered.length) {
-    if (known.isCutOff) return { kind: "unconfirmed", chain: known };
+    if (known.unconfirmed) return { kind: "unconfirmed", chain: known };
     return { kind: common < length ? "behind" : "same" };
   }
   const vouched = confirmed === null ? 0 : offered.findIndex(({ value }) => networkIdOf(value.key) === confirmed) + 1;
   if (common < length && vouched <= common) return { kind: "forked" };
   const start = common < length ? vouched : Math.max(vouched, length);
   // What a stolen key signs later is no better than what it was told to be stolen by.
-  const isOver = known.isCutOff && start === length && common === length;
+  const isOver = known.unconfirmed !== null && start === length && common === length;
   const stop = isOver ? length : offered.findIndex(({ value }, at) => at >= start && needsConfirmation(value, now));
-  if (stop === -1) return { kind: "followed", chain: { ...known, successions: offered, isCutOff: false } };
-  const isAsKnown = common === length && stop === length && known.isCutOff;
-  const chain = isAsKnown ? known : { ...known, successions: offered.slice(0, stop), isCutOff: true };
-  return { kind: "unconfirmed", chain };
+  if (stop === -1) return { kind: "followed", chain: { ...known, successions: offered, unconfirmed: null } };
+  if (isOver) return { kind: "unconfirmed", chain: known };
+  const [unconfirmed = null] = offered.slice(stop);
+  return { kind: "unconfirmed", chain: { ...known, successions: offered.slice(0, stop), unconfirmed } };
 }
 
 function needsConfirmation({ reason, until }: ProvedSuccession, now: number): boolean {
@@ -111,9 +123,9 @@ export function keyAt({ firstKey, successions }: NetworkKeyChain, place: number)
  * Until when what a key has signed is believed, in ms since 1970: the end that its successor has
  * set, or the time at which that one's own successor takes over. So two keys are good at a time at the most.
  */
-export function endOf({ successions, isCutOff }: NetworkKeyChain, place: number): number {
+export function endOf({ successions, unconfirmed }: NetworkKeyChain, place: number): number {
   const [next, afterNext] = successions.slice(place);
-  if (!next) return isCutOff ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  if (!next) return unconfirmed ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   return Math.min(next.value.until, afterNext?.value.from ?? Number.POSITIVE_INFINITY);
 }
 

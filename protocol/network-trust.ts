@@ -1,28 +1,22 @@
 /** What a running party believes of its network's keys: grows as news of them come in, from wherever they come. */
 import type { NetworkId } from "./identifiers.ts";
-import { decodeSuccessions, encodeSuccessions } from "./network-key.ts";
-import { type Followed, follow, type NetworkKeyChain } from "./network-key-chain.ts";
+import { decodeSuccessions } from "./network-key.ts";
+import { encodeChain, type Followed, follow, type NetworkKeyChain } from "./network-key-chain.ts";
 import type { TrustAnchor } from "./trust.ts";
+
+/** What another key's coming meant: it was followed, or is for a person to confirm, or contradicts what is known. */
+export type KeyNews = Exclude<Followed["kind"], "same" | "behind">;
 
 export class NetworkTrust {
   /** Always as far as is known; whoever holds it need not be told of another key. */
   readonly anchor: TrustAnchor;
-  readonly #changed: (chain: NetworkKeyChain) => void;
+  readonly #listeners: ((news: KeyNews) => void)[] = [];
   #chain: NetworkKeyChain;
   #confirmed: NetworkId | null;
 
-  /**
-   * @param changed told of every other chain, so that it is kept
-   * @param confirmed as `follow` takes it
-   */
-  constructor(
-    chain: NetworkKeyChain,
-    now: () => number,
-    changed: (chain: NetworkKeyChain) => void = () => undefined,
-    confirmed: NetworkId | null = null,
-  ) {
+  /** @param confirmed as `follow` takes it */
+  constructor(chain: NetworkKeyChain, now: () => number, confirmed: NetworkId | null = null) {
     this.#chain = chain;
-    this.#changed = changed;
     this.#confirmed = confirmed;
     const current = () => this.#chain;
     this.anchor = {
@@ -31,6 +25,7 @@ export class NetworkTrust {
       get keys() {
         return current();
       },
+      learn: (successions) => this.take(successions),
     };
   }
 
@@ -40,12 +35,18 @@ export class NetworkTrust {
 
   /** The successions as they are passed on. */
   get bytes(): Uint8Array {
-    return encodeSuccessions(this.#chain.successions);
+    return encodeChain(this.#chain);
+  }
+
+  /** Told of another chain, and of each that contradicts it. */
+  onNews(listener: (news: KeyNews) => void): void {
+    this.#listeners.push(listener);
   }
 
   /** A person says that the key with this fingerprint is the network's. */
   confirm(fingerprint: NetworkId): void {
     this.#confirmed = fingerprint;
+    this.take(this.bytes);
   }
 
   /**
@@ -54,10 +55,9 @@ export class NetworkTrust {
    */
   take(successions: Uint8Array): Followed["kind"] {
     const followed = follow(this.#chain, decodeSuccessions(successions), this.anchor.now(), this.#confirmed);
-    if ("chain" in followed && followed.chain !== this.#chain) {
-      this.#chain = followed.chain;
-      this.#changed(followed.chain);
-    }
+    const isNews = followed.kind === "forked" || ("chain" in followed && followed.chain !== this.#chain);
+    if ("chain" in followed) this.#chain = followed.chain;
+    if (isNews) for (const listener of this.#listeners) listener(followed.kind as KeyNews);
     return followed.kind;
   }
 }

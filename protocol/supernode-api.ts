@@ -8,6 +8,7 @@ import { bytesField, bytesUpTo, DeviceId, InboxId, SIGNATURE_BYTES, SupernodeId,
 import { KEY_LOG_HEAD_BYTES } from "./key-log.ts";
 import { MAX_LEASE_BYTES } from "./lease.ts";
 import { LIMITS } from "./limits.ts";
+import { MAX_SUCCESSIONS_BYTES } from "./network-key.ts";
 import { UserPresence } from "./presence.ts";
 import { MAX_REPLICATION_BYTES } from "./replication-message.ts";
 import { MAX_REVOCATION_LIST_BYTES } from "./revocations.ts";
@@ -43,6 +44,7 @@ export const MAX_WATCH_BATCH = 1_000;
 
 const certificate = bytesUpTo(LIMITS.maxCertificateBytes);
 const lease = bytesUpTo(MAX_LEASE_BYTES);
+const successions = bytesUpTo(MAX_SUCCESSIONS_BYTES);
 const nonce = bytesField(32);
 const proof = bytesField(SIGNATURE_BYTES);
 const sealedStatus = bytesUpTo(LIMITS.maxSealedStatusBytes);
@@ -51,7 +53,13 @@ const envelope = bytesUpTo(LIMITS.maxEnvelopeBytes);
 const replication = z.strictObject({ message: bytesUpTo(MAX_REPLICATION_BYTES) });
 
 /** The supernode's first words on every connection: who it says it is, and what to sign. */
-export const Challenge = z.strictObject({ protocolVersion: z.number().int(), nonce, certificate });
+export const Challenge = z.strictObject({
+  protocolVersion: z.number().int(),
+  nonce,
+  certificate,
+  /** What leads from the network's first key to the one that has signed the certificate, if that is another one. */
+  networkKeys: successions.optional(),
+});
 export type Challenge = z.infer<typeof Challenge>;
 
 /**
@@ -96,6 +104,8 @@ export const NODE_PUSHES = {
   presence: UserPresence,
   /** The newest head of the key log that this supernode knows, after each attaching and whenever there is a newer one. */
   keyLogHead: z.strictObject({ head: bytesUpTo(KEY_LOG_HEAD_BYTES) }),
+  /** The network has another key. */
+  networkKeys: z.strictObject({ successions }),
   /** Attach elsewhere: this supernode is going away. `elsewhere` had room lately, best first. */
   goAway: z.strictObject({
     withinMs: z.number().int().nonnegative(),
@@ -147,6 +157,8 @@ export const LINK_METHODS = {
     z.strictObject({ keyLogHead: bytesUpTo(KEY_LOG_HEAD_BYTES), revocations: bytesUpTo(MAX_REVOCATION_LIST_BYTES) }),
     Nothing,
   ),
+  /** Passes on what leads to the network's newest key. */
+  tellNetworkKeys: method(z.strictObject({ successions }), Nothing),
   /** How many more nodes it would let attach just now: whoever is full or goes away sends its own there. */
   room: method(Nothing, z.strictObject({ nodes: z.number().int().nonnegative() })),
   ...SEARCH_LINK_METHODS,

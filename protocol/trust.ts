@@ -9,7 +9,8 @@ import {
 import { KithError } from "./errors.ts";
 import type { NetworkId } from "./identifiers.ts";
 import { TIMES } from "./limits.ts";
-import { firstChain, issuerAt, type NetworkKeyChain } from "./network-key-chain.ts";
+import { type Followed, firstChain, issuerAt, type NetworkKeyChain } from "./network-key-chain.ts";
+import { NetworkTrust } from "./network-trust.ts";
 import { nodeSignatures, userIdOf } from "./node-crypto.ts";
 import { requireSignature, type Signed, statement } from "./signed.ts";
 import { decodeSupernodeList, type SupernodeList } from "./supernode-list.ts";
@@ -20,12 +21,13 @@ export interface TrustAnchor {
   readonly keys: NetworkKeyChain;
   /** ms since 1970. */
   now(): number;
+  /** Somebody shows what leads to another key: as NetworkTrust.take, errors included. */
+  learn(successions: Uint8Array): Followed["kind"];
 }
 
-/** For a network that still has its first key; network-trust.ts goes on from there. */
+/** For a network of which no more than its first key is known. */
 export function trustAnchor(networkKey: Uint8Array, now: () => number): TrustAnchor {
-  const keys = firstChain(networkKey);
-  return { networkId: keys.networkId, keys, now };
+  return new NetworkTrust(firstChain(networkKey), now).anchor;
 }
 
 /** @throws KithError `malformed`, `too-large`, `certificate-forged`, `certificate-expired`, `clock-skew` */

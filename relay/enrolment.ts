@@ -2,6 +2,7 @@
 import { equalBytes } from "../protocol/bytes.ts";
 import { KithError } from "../protocol/errors.ts";
 import { enrolmentStatement } from "../protocol/login-proof.ts";
+import { signingSince } from "../protocol/network-key-chain.ts";
 import { nodeSignatures } from "../protocol/node-crypto.ts";
 import { type TrustAnchor, trustSupernodeCertificate } from "../protocol/trust.ts";
 import type { DataFolder } from "./data-folder.ts";
@@ -41,7 +42,7 @@ export function keptCertificate({ folder, keys, anchor }: EnrolmentParts): Membe
 export async function enrol(parts: EnrolmentParts, host: string, port: number): Promise<Member> {
   const kept = keptCertificate(parts);
   const usable = kept && kept.value.host === host && kept.value.port === port ? kept : null;
-  if (usable && !isDueForRenewal(usable, parts.anchor.now())) return usable;
+  if (usable && !isDueForRenewal(usable, parts.anchor)) return usable;
   try {
     return await renew(parts, host, port);
   } catch (error) {
@@ -66,10 +67,11 @@ export async function renew(parts: EnrolmentParts, host: string, port: number): 
   return member;
 }
 
-/** From half-life on. */
-export function isDueForRenewal(member: Member, now: number): boolean {
+/** From half-life on, and as soon as the network signs with another key. */
+export function isDueForRenewal(member: Member, { now, keys }: TrustAnchor): boolean {
   const { issuedAt, expiresAt } = member.value;
-  return now >= issuedAt + (expiresAt - issuedAt) / 2;
+  const time = now();
+  return time >= issuedAt + (expiresAt - issuedAt) / 2 || issuedAt < signingSince(keys, time);
 }
 
 function speaksOf(member: Member, keys: SupernodeKeys): boolean {

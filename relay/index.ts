@@ -17,6 +17,7 @@ async function main(): Promise<void> {
     dataFolder: options.data,
     loginServer: options["login-server"],
     enrolmentToken: options["enrolment-token"],
+    ...(options["network-key"] && { networkKey: options["network-key"] }),
     listen: options.listen,
     host: options.host,
     port: options.port,

@@ -64,6 +64,7 @@ async function join(
   timeoutMs: number,
 ): Promise<void> {
   requireProtocolVersion(challenge.protocolVersion, "The other supernode");
+  if (challenge.networkKeys) anchor.learn(Uint8Array.from(challenge.networkKeys));
   const shown = trustSupernodeCertificate(anchor, challenge.certificate).value;
   if (shown.supernodeId !== target.value.supernodeId || !equalBytes(shown.signKey, target.value.signKey)) {
     throw new KithError("supernode-untrusted");

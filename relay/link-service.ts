@@ -1,5 +1,6 @@
 /** What other supernodes may ask of this one, and it of itself. */
 import type { InboxId } from "../protocol/identifiers.ts";
+import type { TrustAnchor } from "../protocol/trust.ts";
 import type { Attachments } from "./attachments.ts";
 import type { SessionHandlers } from "./endpoint.ts";
 import type { LINK_REQUESTS, LinkPeer } from "./link-peer.ts";
@@ -14,6 +15,7 @@ export interface LinkServiceParts {
   readonly inboxWatches: WatchRegistry<InboxId>;
   readonly search: Pick<SearchService, "linkHandlers">;
   readonly notices: Pick<NetworkNotices, "take">;
+  readonly anchor: Pick<TrustAnchor, "learn">;
   replicate(peer: LinkPeer, message: Uint8Array): void;
   isMember(): boolean;
 }
@@ -27,6 +29,7 @@ export function linkHandlers({
   inboxWatches,
   search,
   notices,
+  anchor,
   replicate,
   isMember,
 }: LinkServiceParts): LinkHandlers {
@@ -35,6 +38,11 @@ export function linkHandlers({
 
     tellNotices(_peer, told) {
       notices.take(told);
+      return {};
+    },
+
+    tellNetworkKeys(_peer, { successions }) {
+      anchor.learn(Uint8Array.from(successions));
       return {};
     },
 

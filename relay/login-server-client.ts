@@ -6,7 +6,7 @@ import { HttpError, LOGIN_HTTP } from "../protocol/login-api.ts";
 import type { EnrolmentClaim, ReportClaim } from "../protocol/login-proof.ts";
 import { networkIdOf } from "../protocol/node-crypto.ts";
 import { tlsFault } from "../protocol/tls-fault.ts";
-import type { Notices } from "./network-notices.ts";
+import type { FetchedNotices } from "./network-notices.ts";
 
 const ANSWER_TIMEOUT_MS = 10_000;
 /** The supernode list of the largest network, in base64. */
@@ -32,23 +32,23 @@ export class LoginServerClient {
   }
 
   /**
-   * The network's public key.
+   * The network's first key, and what leads from it to the present one, unchecked.
    * @throws KithError `login-server-unreachable`, `login-server-certificate`, `login-server-nonsense`, `protocol-version`
    */
-  async networkKey(): Promise<Uint8Array> {
+  async network(): Promise<{ key: Uint8Array; successions: Uint8Array }> {
     const network = await this.#ask(LOGIN_HTTP.network);
     if (network.protocolVersion !== PROTOCOL_VERSION) {
       throw new KithError("protocol-version", { who: "The login server" });
     }
     const key = bytesOf(network.networkKey);
     if (networkIdOf(key) !== network.networkId) throw this.#nonsense();
-    return key;
+    return { key, successions: bytesOf(network.successions) };
   }
 
   /**
    * A fresh certificate.
    * @param proof signs login-proof.ts's enrolmentStatement of the same claim.
-   * @throws KithError as networkKey, and what the server answers, e.g. `enrolment-refused`
+   * @throws KithError as network, and what the server answers, e.g. `enrolment-refused`
    */
   async enrol(claim: EnrolmentClaim, token: string, proof: Uint8Array): Promise<Uint8Array> {
     const { certificate } = await this.#ask(LOGIN_HTTP.enrol, {
@@ -62,21 +62,25 @@ export class LoginServerClient {
     return bytesOf(certificate);
   }
 
-  /** @throws KithError as networkKey, and what the server answers */
+  /** @throws KithError as network, and what the server answers */
   async report(claim: ReportClaim, proof: Uint8Array): Promise<void> {
     const { supernodeId, at, room } = claim;
     await this.#ask(LOGIN_HTTP.report, { supernodeId, at, room, proof: base64Of(proof) });
   }
 
-  /** The signed supernode list, unchecked. @throws KithError as networkKey */
+  /** The signed supernode list, unchecked. @throws KithError as network */
   async supernodeList(): Promise<Uint8Array> {
     return bytesOf((await this.#ask(LOGIN_HTTP.supernodes)).list);
   }
 
-  /** What it says to the whole network, unchecked. @throws KithError as networkKey */
-  async notices(): Promise<Notices> {
-    const { keyLogHead, revocations } = await this.#ask(LOGIN_HTTP.notices);
-    return { keyLogHead: bytesOf(keyLogHead), revocations: bytesOf(revocations) };
+  /** What it says to the whole network, unchecked. @throws KithError as network */
+  async notices(): Promise<FetchedNotices> {
+    const { keyLogHead, revocations, successions } = await this.#ask(LOGIN_HTTP.notices);
+    return {
+      keyLogHead: bytesOf(keyLogHead),
+      revocations: bytesOf(revocations),
+      successions: bytesOf(successions),
+    };
   }
 
   async #ask<R extends Route>(route: R, body?: z.infer<R["input"]>): Promise<z.infer<R["output"]>> {

@@ -7,6 +7,7 @@
 import type { Logger } from "pino";
 import { equalBytes } from "../protocol/bytes.ts";
 import { type KeyLogHead, trustKeyLogHead } from "../protocol/key-log.ts";
+import { isRetired } from "../protocol/network-key-chain.ts";
 import { type RevocationList, trustRevocationList } from "../protocol/revocations.ts";
 import type { Signed } from "../protocol/signed.ts";
 import type { TrustAnchor } from "../protocol/trust.ts";
@@ -16,6 +17,11 @@ import type { DataFolder } from "./data-folder.ts";
 export interface Notices {
   readonly keyLogHead: Uint8Array;
   readonly revocations: Uint8Array;
+}
+
+/** As the login server says them: the network's keys too, which NetworkTrust looks after. */
+export interface FetchedNotices extends Notices {
+  readonly successions: Uint8Array;
 }
 
 export type NoticeChange = "key-log-head" | "revocations";
@@ -70,6 +76,12 @@ export class NetworkNotices {
   /** Whether the network takes back the certificate of this serial. */
   isRevoked(serial: number): boolean {
     return this.#revoked.has(serial);
+  }
+
+  /** Whether a certificate that was checked before is believed no longer: taken back, or of a key that is over. */
+  isOver({ serial, issuedAt }: { readonly serial: number; readonly issuedAt: number }): boolean {
+    const { keys, now } = this.#parts.anchor;
+    return this.isRevoked(serial) || isRetired(keys, issuedAt, now());
   }
 
   get revokedCertificates(): number {

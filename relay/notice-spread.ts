@@ -1,9 +1,10 @@
 /** How notices get around: fetched from the login server, told on to a few members as soon as they are news, compared now and then. */
 import type { Logger } from "pino";
 import type { SupernodeId } from "../protocol/identifiers.ts";
+import type { NetworkTrust } from "../protocol/network-trust.ts";
 import type { Attachment, Attachments } from "./attachments.ts";
 import type { Membership } from "./membership-source.ts";
-import type { NetworkNotices, Notices } from "./network-notices.ts";
+import type { FetchedNotices, NetworkNotices } from "./network-notices.ts";
 import type { Peers } from "./peers.ts";
 import type { RelayTimes } from "./relay-times.ts";
 
@@ -12,12 +13,13 @@ const FAN_OUT = 4;
 
 export interface NoticeSpreadParts {
   readonly self: SupernodeId;
+  readonly trust: NetworkTrust;
   readonly notices: NetworkNotices;
   readonly membership: Membership;
   readonly peers: Pick<Peers, "call">;
   readonly attachments: Attachments;
   /** Asks the login server. */
-  fetch(): Promise<Notices>;
+  fetch(): Promise<FetchedNotices>;
   readonly random: () => number;
   readonly times: Pick<RelayTimes, "noticesMs" | "headPushMs">;
   readonly log: Logger;
@@ -31,10 +33,15 @@ export class NoticeSpread {
 
   constructor(parts: NoticeSpreadParts) {
     this.#parts = parts;
-    const { notices, attachments, times } = parts;
+    const { trust, notices, attachments, times } = parts;
+    trust.onNews((news) => {
+      if (news === "forked") return;
+      this.#tellKeys(FAN_OUT);
+      for (const attachment of attachments.all()) attachment.push("networkKeys", { successions: trust.bytes });
+    });
     notices.onChange((change) => {
       this.#tell(FAN_OUT);
-      if (change === "revocations") this.#dismissRevoked();
+      if (change === "revocations") this.#dismissOver();
       else if (notices.heads.length > 1) this.#pushToAll();
     });
     attachments.onAttached((attachment) => setImmediate(() => this.#push(attachment)));
@@ -43,6 +50,8 @@ export class NoticeSpread {
       setInterval(() => {
         void this.#refresh();
         this.#tell(1);
+        this.#tellKeys(1);
+        this.#dismissOver();
       }, times.noticesMs),
       // Not at each epoch: a big network has one a second, and ten thousand nodes would be told each.
       setInterval(() => {
@@ -64,10 +73,11 @@ export class NoticeSpread {
     for (const head of this.#parts.notices.heads) attachment.push("keyLogHead", { head });
   }
 
-  #dismissRevoked(): void {
+  /** Those whose certificate was taken back, or is of a key that is over. */
+  #dismissOver(): void {
     const { attachments, notices } = this.#parts;
     for (const attachment of [...attachments.all()]) {
-      if (!notices.isRevoked(attachment.certificate.value.serial)) continue;
+      if (!notices.isOver(attachment.certificate.value)) continue;
       attachments.end(attachment);
       attachment.close();
     }
@@ -76,7 +86,9 @@ export class NoticeSpread {
   /** A login server that is down is no trouble: the others have what there is. */
   async #refresh(): Promise<void> {
     try {
-      this.#parts.notices.take(await this.#parts.fetch());
+      const fetched = await this.#parts.fetch();
+      this.#parts.trust.take(fetched.successions);
+      this.#parts.notices.take(fetched);
     } catch (error) {
       this.#parts.log.debug({ err: error }, "the login server told no notices");
     }
@@ -92,6 +104,17 @@ export class NoticeSpread {
         told.push(peers.call(member, "tellNotices", { keyLogHead: contradicting, revocations: new Uint8Array() }));
       }
       Promise.all(told).catch((error: unknown) => log.debug({ err: error, member }, "a member took no notice"));
+    }
+  }
+
+  #tellKeys(count: number): void {
+    const { trust, peers, log } = this.#parts;
+    const successions = trust.bytes;
+    if (successions.length === 0) return;
+    for (const member of this.#someOthers(count)) {
+      peers
+        .call(member, "tellNetworkKeys", { successions })
+        .catch((error: unknown) => log.debug({ err: error, member }, "a member took no keys"));
     }
   }
 

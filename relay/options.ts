@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { z } from "zod";
 import { HOST_PATTERN } from "../protocol/certificate.ts";
 import { type CommandLine, type Environment, readCommandLine } from "../protocol/command-line.ts";
+import { NetworkId } from "../protocol/identifiers.ts";
 import { MAX_RELAY_URLS, RelayUrl } from "../protocol/supernode-api.ts";
 import type { RelayingChoice } from "./call-relay-options.ts";
 import { address, amount, list, listenAddress, portRange, wholeNumber } from "./option-values.ts";
@@ -15,6 +16,8 @@ Usage: npm run relay -- --login-server URL --enrolment-token TOKEN [options]
 
   --login-server URL       the network's login server (KITH_RELAY_LOGIN_SERVER)
   --enrolment-token TOKEN  what its host gave you to join with (KITH_RELAY_ENROLMENT_TOKEN)
+  --network-key FINGERPRINT  of the network's newest key, where its host has to vouch for it: after one was stolen
+                           (KITH_RELAY_NETWORK_KEY)
   --data DIR               data folder: keys, certificate, supernode list (KITH_RELAY_DATA, default ./relay-data)
   --listen ADDRESS         address to listen on (KITH_RELAY_LISTEN, default 127.0.0.1; 0.0.0.0 for all)
   --host NAME              how others reach this machine: a name or a public address
@@ -60,6 +63,12 @@ const Fields = z.object({
     .string("the token to join with is needed")
     .min(1, "the token to join with is needed")
     .max(256, "at most 256 characters"),
+  "network-key": z
+    .string()
+    .transform((text) => text.replace(/\s/g, "").toLowerCase())
+    .pipe(z.string().regex(/^[0-9a-f]{40}$/, "40 digits and letters from a to f are needed"))
+    .transform((text) => NetworkId.parse(text))
+    .optional(),
   data: z.string().min(1, "a folder is needed").default("relay-data"),
   listen: address("an IP address is needed, such as 127.0.0.1 or 0.0.0.0").default("127.0.0.1"),
   host: z.string().regex(HOST_PATTERN, "a host name or an IP address is needed").optional(),

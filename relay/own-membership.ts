@@ -7,6 +7,7 @@ import { type TrustAnchor, trustSupernodeList } from "../protocol/trust.ts";
 import type { DataFolder } from "./data-folder.ts";
 import { type LinkIdentity, openJoinedSocket } from "./joined-socket.ts";
 import type { LoginServerClient } from "./login-server-client.ts";
+import type { IsRevoked } from "./membership/certificate-directory.ts";
 import { type DatagramPort, openUdpPort } from "./membership/datagram-port.ts";
 import { GossipMembership } from "./membership/gossip-membership.ts";
 import type { GossipTimes } from "./membership/gossip-times.ts";
@@ -23,7 +24,7 @@ export interface OwnMembershipParts {
   readonly folder: DataFolder;
   readonly loginServer: Pick<LoginServerClient, "supernodeList">;
   readonly anchor: TrustAnchor;
-  readonly isRevoked: (serial: number) => boolean;
+  readonly isRevoked: IsRevoked;
   readonly keys: SupernodeKeys;
   readonly self: Member;
   /** The address to listen on. */

@@ -2,7 +2,7 @@
 import type { Logger } from "pino";
 import type { KithError } from "../protocol/errors.ts";
 import type { InboxId, SupernodeId, UserId } from "../protocol/identifiers.ts";
-import type { TrustAnchor } from "../protocol/trust.ts";
+import type { NetworkTrust } from "../protocol/network-trust.ts";
 import { Attachments } from "./attachments.ts";
 import type { CallRelay } from "./call-relay.ts";
 import type { ConnectionPhase } from "./connection.ts";
@@ -15,7 +15,7 @@ import { linkHandlers } from "./link-service.ts";
 import { LookUp } from "./look-up.ts";
 import { LoopLoad } from "./loop-load.ts";
 import type { Member, Membership } from "./membership-source.ts";
-import type { NetworkNotices, Notices } from "./network-notices.ts";
+import type { FetchedNotices, NetworkNotices } from "./network-notices.ts";
 import { nodeHandlers } from "./node-service.ts";
 import { NoticeSpread } from "./notice-spread.ts";
 import { openingHandlers } from "./opening.ts";
@@ -37,7 +37,7 @@ import type { SupernodeKeys } from "./supernode-keys.ts";
 import { WatchRegistry } from "./watch-registry.ts";
 
 export interface ServicesParts {
-  readonly anchor: TrustAnchor;
+  readonly trust: NetworkTrust;
   readonly keys: SupernodeKeys;
   /** This supernode's own certificate, as it is now. */
   readonly self: () => Member;
@@ -47,7 +47,7 @@ export interface ServicesParts {
   readonly search: SearchService;
   readonly notices: NetworkNotices;
   /** What the login server says to everybody, from itself. */
-  fetchNotices(): Promise<Notices>;
+  fetchNotices(): Promise<FetchedNotices>;
   readonly tally: RequestTally;
   readonly times: RelayTimes;
   readonly limits: RelayLimits;
@@ -77,7 +77,8 @@ export class Services {
   readonly #sweep: NodeJS.Timeout;
 
   constructor(parts: ServicesParts) {
-    const { anchor, keys, membership, records, notices, times, limits, random, log } = parts;
+    const { trust, keys, membership, records, notices, times, limits, random, log } = parts;
+    const { anchor } = trust;
     const now = anchor.now;
     const self = parts.self().value.supernodeId;
     const onFault = (method: string, error: KithError) =>
@@ -107,6 +108,7 @@ export class Services {
       inboxWatches: this.#inboxWatches,
       search: parts.search,
       notices,
+      anchor,
       replicate: (peer, message) => this.replicator.receive(peer, message),
       isMember: () => membership.stage.kind === "member",
     });
@@ -154,6 +156,7 @@ export class Services {
     });
     this.socketServer = new SocketServer({
       self: parts.self,
+      successions: () => trust.bytes,
       endpoints: {
         opening: endpoint(OPENING_METHODS, opening, onFault),
         node: endpoint(NODE_REQUESTS, node, onFault),
@@ -167,7 +170,7 @@ export class Services {
     });
 
     const { fetchNotices: fetch } = parts;
-    const spread = { self, notices, membership, peers: this.#peers, attachments: this.attachments };
+    const spread = { self, trust, notices, membership, peers: this.#peers, attachments: this.attachments };
     this.#notices = new NoticeSpread({ ...spread, fetch, random, times, log });
 
     this.attachments.onChange((attachment, change) => {

@@ -13,6 +13,8 @@ import type { RequestTally } from "./request-tally.ts";
 
 export interface SocketServerParts {
   readonly self: () => Member;
+  /** What leads to the network's newest key; empty while that is the first one. */
+  readonly successions: () => Uint8Array;
   readonly endpoints: Endpoints;
   readonly limits: RelayLimits;
   readonly times: Pick<RelayTimes, "attachTimeoutMs" | "pingIntervalMs" | "pingTimeoutMs">;
@@ -78,7 +80,8 @@ export class SocketServer {
   }
 
   #welcome(socket: Socket): void {
-    const { self, endpoints, limits, times, now, tally, closed } = this.#parts;
+    const { self, successions, endpoints, limits, times, now, tally, closed } = this.#parts;
+    const networkKeys = successions();
     const connection = new Connection(socket, endpoints, limits, now, tally);
     this.#connections.add(connection);
     const tooLate = setTimeout(() => {
@@ -93,6 +96,8 @@ export class SocketServer {
       protocolVersion: PROTOCOL_VERSION,
       nonce: connection.challengeNonce,
       certificate: self().bytes,
+      // Who knows of no other keys would not understand it.
+      ...(networkKeys.length > 0 && { networkKeys }),
     });
   }
 }

@@ -1,8 +1,8 @@
 /** A supernode from start to end: its identity, its certificate, its place in the network, then its services. */
 import { randomBytes } from "node:crypto";
 import { type Logger, pino } from "pino";
-import type { SupernodeId } from "../protocol/identifiers.ts";
-import { type TrustAnchor, trustAnchor } from "../protocol/trust.ts";
+import type { NetworkId, SupernodeId } from "../protocol/identifiers.ts";
+import type { TrustAnchor } from "../protocol/trust.ts";
 import { KITH_VERSION } from "../protocol/version.ts";
 import { DEFAULT_CALL_RELAY, type RelayingChoice } from "./call-relay-options.ts";
 import { DataFolder } from "./data-folder.ts";
@@ -14,7 +14,7 @@ import { LoginServerClient } from "./login-server-client.ts";
 import type { GossipTimes } from "./membership/gossip-times.ts";
 import type { Stage } from "./membership-source.ts";
 import { NetworkNotices } from "./network-notices.ts";
-import { pinNetworkKey } from "./network-pin.ts";
+import { pinNetwork } from "./network-pin.ts";
 import { joinOthers } from "./own-membership.ts";
 import { openPublicPorts } from "./public-ports.ts";
 import { DurableRecords } from "./records/durable-records.ts";
@@ -38,6 +38,8 @@ export interface SupernodeOptions {
   readonly loginServer: string;
   /** What to enrol with, or how to come by it each time. */
   readonly enrolmentToken: string | (() => Promise<string>);
+  /** Its operator's word for the network's newest key: the fingerprint that its host names. */
+  readonly networkKey?: NetworkId;
   /** The address of the interface to listen on. */
   readonly listen: string;
   /** How others reach this machine: a host name or an IP address. */
@@ -83,7 +85,7 @@ export interface Supernode {
  * Starts a supernode. When this returns it is certified and, unless `stage` says otherwise, a
  * member that takes nodes; the login server is not needed again until the certificate is due for renewal.
  * @throws KithError `data-folder-unwritable`, `data-in-use`, `data-corrupt`, `data-newer`, `port-in-use`,
- *   `option-invalid`, `network-changed`, `enrolment-refused`, `login-server-…`, `protocol-version`
+ *   `option-invalid`, `network-changed`, `network-key-…`, `enrolment-refused`, `login-server-…`, `protocol-version`
  */
 export async function startSupernode(options: SupernodeOptions): Promise<Supernode> {
   const undo: (() => void | Promise<void>)[] = [];
@@ -111,7 +113,9 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   const folder = new DataFolder(options.dataFolder);
   undo.push(() => folder.close());
   const keys = await openSupernodeKeys(folder);
-  const anchor = trustAnchor(await pinNetworkKey(folder, loginServer), now);
+  const confirmed = options.networkKey ?? null;
+  const trust = await pinNetwork({ folder, loginServer, confirmed, now, log });
+  const { anchor } = trust;
   const token = typeof enrolmentToken === "string" ? async () => enrolmentToken : enrolmentToken;
   const enrolment: EnrolmentParts = { folder, loginServer, token, keys, anchor };
 
@@ -130,7 +134,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   const notices = new NetworkNotices({ anchor, folder, log });
   const membership = await joinOthers({
     ...{ folder, loginServer, anchor, keys, self, listen, port: ports.gossip, random, times, log },
-    isRevoked: (serial) => notices.isRevoked(serial),
+    isRevoked: (serial, issuedAt) => notices.isOver({ serial, issuedAt }),
     gossipTimes: options.gossipTimes ?? {},
   });
   undo.push(() => membership.close());
@@ -146,7 +150,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   });
   undo.push(() => search.close());
   const services = new Services({
-    anchor,
+    trust,
     keys,
     self: () => self,
     membership,
@@ -170,7 +174,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   await membership.decided(times.decisionMs);
 
   const renewal = setInterval(() => {
-    if (!isDueForRenewal(self, now())) return;
+    if (!isDueForRenewal(self, anchor)) return;
     renew(enrolment, host, listener.port).then(
       (renewed) => {
         self = renewed;

@@ -9,6 +9,7 @@ import type { AccountSession } from "./account-session.ts";
 import { sealLabel } from "./buddy-label.ts";
 import type { Surroundings } from "./client-options.ts";
 import { exportData } from "./data-export.ts";
+import { pinOf } from "./network-chain.ts";
 import { changePassword, deleteAccount } from "./password-change.ts";
 import { newRecoveryKey, openRecoveryKey } from "./recovery-key.ts";
 import type { SessionKeeper } from "./session-keeper.ts";
@@ -84,7 +85,7 @@ export function accountMethods(keeper: SessionKeeper, surroundings: Surroundings
 }
 
 function placeOf({ loginServer, handle, network }: AccountSession["account"]) {
-  return { loginServer, handle, pinnedNetwork: network.networkId };
+  return { loginServer, handle, pinnedNetwork: pinOf(network.keys) };
 }
 
 /** @returns the key as it is to be printed; the server has only what it can be proved by */

@@ -1,7 +1,9 @@
 /** Composition root of one signed-in account: builds its parts, connects them, starts and stops them. */
-import type { DeviceAddress, UserId } from "../../protocol/identifiers.ts";
+import { KithError } from "../../protocol/errors.ts";
+import type { DeviceAddress, NetworkId, UserId } from "../../protocol/identifiers.ts";
 import type { LineView, Notice, SessionView } from "../../protocol/ipc-schema.ts";
-import { type TrustAnchor, trustAnchor } from "../../protocol/trust.ts";
+import { type KeyNews, NetworkTrust } from "../../protocol/network-trust.ts";
+import type { TrustAnchor } from "../../protocol/trust.ts";
 import { appSignatures } from "./account-keys.ts";
 import type { Account, AccountStore } from "./account-store.ts";
 import { Attachment } from "./attachment.ts";
@@ -57,6 +59,7 @@ export class AccountSession {
   readonly alerts: KeyAlerts;
   readonly #keyWatch: KeyWatch;
   readonly #parts: AccountSessionParts;
+  readonly #trust: NetworkTrust;
   readonly #anchor: TrustAnchor;
   readonly #hosts: HostCache;
   readonly #supernodes: SupernodeListKeeper;
@@ -71,7 +74,9 @@ export class AccountSession {
     const { clock, random, log, background } = surroundings;
     const { keys, deviceId, network } = account;
     this.self = { userId: keys.userId, deviceId };
-    this.#anchor = trustAnchor(network.networkKey, () => clock.now());
+    this.#trust = new NetworkTrust(network.keys, () => clock.now());
+    this.#trust.onNews((news) => this.#keysHeard(news));
+    this.#anchor = this.#trust.anchor;
 
     this.buddies = new BuddyList(db, this.#anchor, clock, log);
     this.#hosts = new HostCache(db, () => uniform(random));
@@ -217,6 +222,7 @@ export class AccountSession {
     await this.mail.load();
     await this.buddiesView.load();
     this.sync.session.start();
+    this.sync.renewal.start();
     this.#attachment.start();
   }
 
@@ -230,14 +236,23 @@ export class AccountSession {
     this.profile.homeless();
     await this.registration.signOff(EXIT_PATIENCE_MS);
     this.#attachment.stop();
+    this.sync.renewal.stop();
     this.sync.session.stop();
     await this.#keyWatch.stop();
     this.buddiesView.stop();
     await this.mail.finish();
   }
 
+  /** As it is now. */
   get account(): Account {
-    return this.#parts.account;
+    const { account } = this.#parts;
+    return { ...account, network: { ...account.network, keys: this.#trust.chain } };
+  }
+
+  /** The user has got the word of whoever runs the network, by way of its link. */
+  confirmNetworkKey(fingerprint: NetworkId): void {
+    this.#trust.confirm(fingerprint);
+    this.sync.session.lookAgain();
   }
 
   /** On whose behalf this computer may be a supernode. */
@@ -321,9 +336,17 @@ export class AccountSession {
   }
 
   #notices(): Notice[] {
-    return [this.sync.session.trouble, this.#attachment.trouble].flatMap((trouble) =>
-      trouble ? [{ code: trouble.code, message: trouble.message }] : [],
-    );
+    const unconfirmed = this.#trust.chain.unconfirmed ? new KithError("network-key-unconfirmed") : null;
+    const troubles = unconfirmed ? [unconfirmed] : [this.sync.session.trouble, this.#attachment.trouble];
+    return troubles.flatMap((trouble) => (trouble ? [{ code: trouble.code, message: trouble.message }] : []));
+  }
+
+  #keysHeard(news: KeyNews): void {
+    const { surroundings, store } = this.#parts;
+    const kept =
+      news === "forked" ? this.alerts.raise("network-key-forked", {}) : store.keepNetworkKeys(this.#trust.chain);
+    surroundings.background.run("network keys", kept);
+    this.#tellSession();
   }
 
   #tellSession(): void {

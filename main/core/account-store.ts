@@ -1,16 +1,18 @@
 /** Who is signed in on this profile, kept over restarts. */
 import { decodeUserCertificate } from "../../protocol/certificate.ts";
 import type { DeviceId, Handle, NetworkId } from "../../protocol/identifiers.ts";
+import { type NetworkKeyChain, restoreChain } from "../../protocol/network-key-chain.ts";
 import type { ChosenStatus } from "../../protocol/presence.ts";
 import { type AccountKeys, accountKeys, certifies } from "./account-keys.ts";
 import { bytesOf } from "./database.ts";
 import type { Db, Tx } from "./database-schema.ts";
 import type { Network } from "./login-http.ts";
+import { type PinnedNetwork, pinOf } from "./network-chain.ts";
 import type { KeptStatus } from "./registration.ts";
 
 export interface Account {
   readonly loginServer: string;
-  readonly network: Pick<Network, "networkId" | "networkKey" | "name">;
+  readonly network: Pick<Network, "networkId" | "name"> & { readonly keys: NetworkKeyChain };
   readonly handle: Handle;
   readonly deviceId: DeviceId;
   readonly keys: AccountKeys;
@@ -37,9 +39,11 @@ export class AccountStore {
   async load(): Promise<Account | null> {
     const row = await this.#db.selectFrom("account").selectAll().executeTakeFirst();
     if (!row) return null;
+    const { successions, isCutOff } = await this.#pinOf(row.network_id);
+    const keys = restoreChain(bytesOf(row.network_key), successions, isCutOff);
     return {
       loginServer: row.login_server,
-      network: { networkId: row.network_id, networkKey: bytesOf(row.network_key), name: row.network_name },
+      network: { networkId: row.network_id, name: row.network_name, keys },
       handle: row.handle,
       deviceId: row.device_id,
       keys: accountKeys({
@@ -82,7 +86,7 @@ export class AccountStore {
           id: 1,
           login_server: account.loginServer,
           network_id: network.networkId,
-          network_key: network.networkKey,
+          network_key: network.keys.firstKey,
           network_name: network.name,
           handle: account.handle,
           user_id: keys.userId,
@@ -97,19 +101,30 @@ export class AccountStore {
           hidden_since: account.hiddenSince,
         })
         .execute();
+      await keepKeys(tx, network.keys);
       await propose(tx, "login-server", account.loginServer);
       await propose(tx, "handle", account.handle);
     });
   }
 
   /** The network that was met at this address when the profile's account signed in; null: none. */
-  async pinnedNetwork(loginServer: string): Promise<NetworkId | null> {
+  async pinnedNetwork(loginServer: string): Promise<PinnedNetwork | null> {
     const owner = await this.#db
       .selectFrom("owner")
       .select("network_id")
       .where("login_server", "=", loginServer)
       .executeTakeFirst();
-    return owner?.network_id ?? null;
+    return owner ? this.#pinOf(owner.network_id) : null;
+  }
+
+  /** What is believed of the network's keys from now on. */
+  async keepNetworkKeys(chain: NetworkKeyChain): Promise<void> {
+    await keepKeys(this.#db, chain);
+  }
+
+  async #pinOf(networkId: NetworkId): Promise<PinnedNetwork> {
+    const row = await this.#db.selectFrom("network_keys").selectAll().executeTakeFirst();
+    return { networkId, successions: row ? bytesOf(row.successions) : new Uint8Array(), isCutOff: row?.cut_off === 1 };
   }
 
   /** @param certificate as the login server renewed it; one of other keys is not taken. @returns whether it was taken */
@@ -159,6 +174,7 @@ export class AccountStore {
 
 const CONTENTS = [
   "owner",
+  "network_keys",
   "pins",
   "buddies",
   "profile_keys_given",
@@ -180,6 +196,16 @@ const CONTENTS = [
 
 async function eraseContents(tx: Tx): Promise<void> {
   for (const table of CONTENTS) await tx.deleteFrom(table).execute();
+}
+
+async function keepKeys(db: Db | Tx, chain: NetworkKeyChain): Promise<void> {
+  const { successions, isCutOff } = pinOf(chain);
+  const row = { successions, cut_off: isCutOff ? 1 : 0 };
+  await db
+    .insertInto("network_keys")
+    .values({ id: 1, ...row })
+    .onConflict((conflict) => conflict.column("id").doUpdateSet(row))
+    .execute();
 }
 
 async function propose(tx: Tx, key: "login-server" | "handle", value: string): Promise<void> {

@@ -57,6 +57,8 @@ export interface ClientTimes {
   readonly ownKeysCheckMs: number;
   /** A certificate may be younger than the log's newest epoch: looked for again after this time. */
   readonly unlistedKeyRetryMs: number;
+  /** Whether the own certificate is due for renewal. */
+  readonly renewalCheckMs: number;
 }
 
 export const DEFAULT_TIMES: ClientTimes = {
@@ -70,6 +72,7 @@ export const DEFAULT_TIMES: ClientTimes = {
   receiptRetryMaxMs: 5 * 60_000,
   ownKeysCheckMs: 60_000,
   unlistedKeyRetryMs: 5_000,
+  renewalCheckMs: 10 * 60_000,
 };
 
 /** What every part works with; nothing in the core reaches for the clock, randomness or the network itself. */

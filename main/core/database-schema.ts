@@ -44,6 +44,8 @@ export interface ProfileDatabase {
   };
   /** At most one row: whose buddies and messages the tables below hold. */
   owner: { id: 1; login_server: string; network_id: NetworkId; user_id: UserId; buddy_revision: number };
+  /** At most one row: what has followed the network's first key (protocol/network-key.ts), as far as it is believed. */
+  network_keys: { id: 1; successions: Blob; cut_off: Bit };
   /** The keys first seen for a handle. */
   pins: { handle: Handle; user_id: UserId; sign_key: Blob; box_key: Blob };
   buddies: {

@@ -8,7 +8,8 @@ export type KeyAlertCode =
   | "key-log-broken"
   | "key-log-second-key"
   | "key-log-buddy-replaced"
-  | "key-log-unlisted-key";
+  | "key-log-unlisted-key"
+  | "network-key-forked";
 
 export class KeyAlerts {
   readonly #db: Db;

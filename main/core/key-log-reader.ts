@@ -6,6 +6,7 @@ import {
   chainOn,
   continues,
   decodeKeyLogEntries,
+  decodeKeyLogHead,
   epochsBetween,
   type KeyLogEntry,
   type KeyLogHead,
@@ -73,7 +74,7 @@ export class KeyLogReader {
    * @throws KithError `key-log-forked`, and those of the request
    */
   async adopt(head: Signed<KeyLogHead>): Promise<void> {
-    const { chains, request, anchor } = this.#parts;
+    const { chains, request } = this.#parts;
     const known = await chains.head();
     if (!known) return chains.setHead(head);
     if (known.value.epoch === head.value.epoch) {
@@ -83,7 +84,8 @@ export class KeyLogReader {
     const [newer, older] = head.value.epoch > known.value.epoch ? [head, known] : [known, head];
     const epochs = epochsBetween(newer.value.epoch, older.value.epoch);
     const { heads } = epochs.length === 0 ? { heads: [] } : await request("keyLogHeads", { epochs });
-    const between = heads.map((bytes) => trustHead(anchor, bytes));
+    // Named by the hashes of the newer one, whichever key of the network has signed them.
+    const between = heads.map(decodeHead);
     if (between.length !== epochs.length || !continues(newer, between, older)) throw new KithError("key-log-forked");
     if (newer === head) await chains.setHead(head);
   }
@@ -93,6 +95,14 @@ export class KeyLogReader {
 export function trustHead(anchor: TrustAnchor, bytes: Uint8Array): Signed<KeyLogHead> {
   try {
     return trustKeyLogHead(anchor, Uint8Array.from(bytes));
+  } catch (error) {
+    throw new KithError("key-log-broken", {}, { cause: error });
+  }
+}
+
+function decodeHead(bytes: Uint8Array): Signed<KeyLogHead> {
+  try {
+    return decodeKeyLogHead(Uint8Array.from(bytes));
   } catch (error) {
     throw new KithError("key-log-broken", {}, { cause: error });
   }

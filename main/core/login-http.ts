@@ -14,7 +14,10 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
 export interface Network {
   readonly networkId: NetworkId;
+  /** The first one. */
   readonly networkKey: Uint8Array;
+  /** What leads from it to the present one, unchecked. */
+  readonly successions: Uint8Array;
   readonly name: string;
   readonly registration: RegistrationMode;
 }
@@ -77,7 +80,10 @@ export class LoginHttp {
     if (head.data.protocolVersion !== PROTOCOL_VERSION) {
       throw new KithError("protocol-version", { who: "The login server" });
     }
-    const { networkId, networkKey, name, registration, now } = this.#parse(LOGIN_HTTP.network.output, answer);
+    const { networkId, networkKey, successions, name, registration, now } = this.#parse(
+      LOGIN_HTTP.network.output,
+      answer,
+    );
     const key = fromBase64(networkKey);
     if (key.length !== 32 || networkIdOf(key) !== networkId) throw this.#nonsense();
     const lagMs = this.#clock.lagBehind(now);
@@ -85,7 +91,7 @@ export class LoginHttp {
       throw new KithError("clock-skew", { minutes: TIMES.maxClockSkewMs / 60_000 });
     }
     this.#clock.setRight(lagMs);
-    return { networkId, networkKey: key, name, registration };
+    return { networkId, networkKey: key, successions: fromBase64(successions), name, registration };
   }
 
   /** The signed supernode list, not yet checked. Errors as `post`. */

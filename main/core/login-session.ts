@@ -2,7 +2,6 @@
 import type { Socket } from "socket.io-client";
 import { z } from "zod";
 import { backoffMs } from "../../protocol/backoff.ts";
-import { equalBytes } from "../../protocol/bytes.ts";
 import { KithError } from "../../protocol/errors.ts";
 import type { DeviceId } from "../../protocol/identifiers.ts";
 import { TIMES } from "../../protocol/limits.ts";
@@ -10,10 +9,12 @@ import { type BuddyDelta, HttpError, LOGIN_METHODS, LOGIN_PUSHES } from "../../p
 import { loginSessionStatement } from "../../protocol/login-proof.ts";
 import { loginSocketOptions } from "../../protocol/login-socket.ts";
 import { type Caller, caller } from "../../protocol/rpc.ts";
+import type { TrustAnchor } from "../../protocol/trust.ts";
 import { type AccountKeys, appSignatures } from "./account-keys.ts";
 import { openChallengedSocket } from "./challenged-socket.ts";
 import type { Surroundings } from "./client-options.ts";
-import { LoginHttp, type Network } from "./login-http.ts";
+import { LoginHttp } from "./login-http.ts";
+import { learn, requireFollowed } from "./network-chain.ts";
 import { uniform } from "./randomness.ts";
 
 /** What socket.io makes of a connection that the server turned away. */
@@ -22,7 +23,7 @@ const MAX_SECONDS_ASKED = 120;
 
 export interface LoginIdentity {
   readonly loginServer: string;
-  readonly network: Pick<Network, "networkId" | "networkKey">;
+  readonly anchor: TrustAnchor;
   readonly deviceId: DeviceId;
   readonly keys: AccountKeys;
   certificate(): Uint8Array;
@@ -100,6 +101,15 @@ export class LoginSession {
     return this.#http.supernodes();
   }
 
+  /** Something has changed that may end the trouble: tries again at once. */
+  lookAgain(): void {
+    if (this.#stopped) return;
+    this.#cancelTimer();
+    this.#attempt = 0;
+    const look = this.open ? this.#requireSameNetwork() : this.#connect();
+    this.#surroundings.background.run("login session", look);
+  }
+
   async #connect(): Promise<void> {
     try {
       await this.#requireSameNetwork();
@@ -116,19 +126,21 @@ export class LoginSession {
     if (!this.#stopped) this.#listener.changed();
   }
 
-  /** Asked before anything else is sent: another key at the same address is another network. */
+  /** Asked before anything else is sent: another key at the same address is another network, unless it follows from ours. */
   async #requireSameNetwork(): Promise<void> {
-    const { networkKey } = await this.#http.network();
-    if (!equalBytes(networkKey, this.#identity.network.networkKey)) throw new KithError("network-changed");
+    const { networkId, successions } = await this.#http.network();
+    const { anchor } = this.#identity;
+    if (networkId !== anchor.networkId) throw new KithError("network-changed");
+    requireFollowed(anchor.learn(successions));
   }
 
   async #openSession(): Promise<void> {
     const { socket, challenge } = await this.#connectSocket();
     if (this.#stopped) return void socket.disconnect();
     this.#listen(socket);
-    const { network, deviceId, keys } = this.#identity;
+    const { anchor, deviceId, keys } = this.#identity;
     const proof = appSignatures.sign(
-      loginSessionStatement(network.networkId, challenge.nonce, deviceId),
+      loginSessionStatement(anchor.networkId, challenge.nonce, deviceId),
       keys.sign.secretKey,
     );
     try {
@@ -172,6 +184,10 @@ export class LoginSession {
     socket.on("supernodes", (received: unknown) => {
       const news = LOGIN_PUSHES.supernodes.safeParse(received);
       if (news.success) this.#listener.supernodes(news.data.revision);
+    });
+    socket.on("networkKeys", (received: unknown) => {
+      const news = LOGIN_PUSHES.networkKeys.safeParse(received);
+      if (news.success) learn(this.#identity.anchor, news.data.successions, this.#surroundings.log);
     });
     socket.on("signedOut", () => this.#signedOut());
     socket.on("disconnect", () => {

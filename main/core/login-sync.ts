@@ -4,6 +4,7 @@ import type { BuddyDelta } from "../../protocol/login-api.ts";
 import { type TrustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
 import type { Account, AccountStore } from "./account-store.ts";
 import type { BuddyList } from "./buddy-list.ts";
+import { CertificateRenewal } from "./certificate-renewal.ts";
 import type { Surroundings } from "./client-options.ts";
 import { LoginSession } from "./login-session.ts";
 import type { SupernodeListKeeper } from "./supernode-list.ts";
@@ -34,6 +35,7 @@ export interface LoginSyncListener {
 
 export class LoginSync {
   readonly session: LoginSession;
+  readonly renewal: CertificateRenewal;
   readonly #parts: Parts;
   #certificate: Uint8Array;
   /** Before, pushes may leave gaps, and the revision must not step over them. */
@@ -41,11 +43,11 @@ export class LoginSync {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    const { account, surroundings, listener } = parts;
-    const { loginServer, network, deviceId, keys } = account;
+    const { account, anchor, surroundings, listener } = parts;
+    const { loginServer, deviceId, keys } = account;
     this.#certificate = account.certificate;
     this.session = new LoginSession(
-      { loginServer, network, deviceId, keys, certificate: () => this.#certificate },
+      { loginServer, anchor, deviceId, keys, certificate: () => this.#certificate },
       surroundings,
       {
         opened: async (revision) => {
@@ -60,6 +62,13 @@ export class LoginSync {
         signedOut: () => listener.signedOut(),
       },
     );
+    this.renewal = new CertificateRenewal({
+      anchor,
+      session: this.session,
+      certificate: () => this.#certificate,
+      renewed: (certificate) => this.#renew(certificate),
+      surroundings,
+    });
   }
 
   /** Ours, the latest. */

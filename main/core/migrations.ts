@@ -159,4 +159,11 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     "ALTER TABLE account ADD COLUMN hidden_since INTEGER",
     "UPDATE account SET hidden_since = 1000 * CAST(strftime('%s', 'now') AS INTEGER) WHERE status = 'invisible'",
   ],
+  [
+    `CREATE TABLE network_keys (
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      successions BLOB NOT NULL,
+      cut_off INTEGER NOT NULL
+    )`,
+  ],
 ];

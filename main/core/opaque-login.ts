@@ -2,13 +2,15 @@
 import * as opaque from "@serenity-kit/opaque";
 import type { UserCertificate } from "../../protocol/certificate.ts";
 import { KithError } from "../../protocol/errors.ts";
-import type { DeviceId, Handle, NetworkId } from "../../protocol/identifiers.ts";
+import type { DeviceId, Handle } from "../../protocol/identifiers.ts";
 import type { Invitation } from "../../protocol/invitation.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { LOGIN_HTTP } from "../../protocol/login-api.ts";
 import { registrationStatement } from "../../protocol/login-proof.ts";
+import type { NetworkKeyChain } from "../../protocol/network-key-chain.ts";
+import { NetworkTrust } from "../../protocol/network-trust.ts";
 import type { Signed } from "../../protocol/signed.ts";
-import { trustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
+import { trustUserCertificate } from "../../protocol/trust.ts";
 import {
   type AccountKeys,
   accountKeys,
@@ -20,6 +22,7 @@ import {
 } from "./account-keys.ts";
 import type { KeyStretching, Surroundings } from "./client-options.ts";
 import { fromBase64, LoginHttp, type Network, toBase64 } from "./login-http.ts";
+import { chainOf, type PinnedNetwork } from "./network-chain.ts";
 
 export interface Credentials {
   /** As parseLoginServer returns it. */
@@ -29,13 +32,18 @@ export interface Credentials {
   readonly deviceId: DeviceId;
   readonly deviceName: string;
   /** The network that is known to be at this address; null if none is. */
-  readonly pinnedNetwork: NetworkId | null;
+  readonly pinnedNetwork: PinnedNetwork | null;
   /** What lets a new member in; null: nothing, or there is an account. */
   readonly invitation: Invitation | null;
 }
 
+/** A network that was held against what is known of it. */
+interface MetNetwork {
+  readonly keys: NetworkKeyChain;
+}
+
 export interface Enrolled {
-  readonly network: Network;
+  readonly network: Network & MetNetwork;
   readonly keys: AccountKeys;
   readonly certificate: Signed<UserCertificate>;
 }
@@ -111,17 +119,16 @@ export async function signIn(credentials: Credentials, surroundings: Surrounding
   return { network, keys, certificate: ownCertificate(answer.certificate, keys, credentials, network, surroundings) };
 }
 
-/** The server is asked who it is before anything of the user is sent. Errors as LoginHttp's; `network-changed`, `invitation-network`. */
+/** The server is asked who it is before anything of the user is sent. Errors as LoginHttp's and chainOf's. */
 export async function meet(
   { loginServer, pinnedNetwork, invitation }: Pick<Credentials, "loginServer" | "pinnedNetwork" | "invitation">,
   { fetch, clock }: Surroundings,
-): Promise<{ http: LoginHttp; network: Network }> {
+): Promise<{ http: LoginHttp; network: Network & MetNetwork }> {
   await opaque.ready;
   const http = new LoginHttp(loginServer, fetch, clock);
   const network = await http.network();
-  if (pinnedNetwork && network.networkId !== pinnedNetwork) throw new KithError("network-changed");
-  if (invitation?.networkId && network.networkId !== invitation.networkId) throw new KithError("invitation-network");
-  return { http, network };
+  const keys = chainOf(network, pinnedNetwork, invitation, clock.now());
+  return { http, network: { ...network, keys } };
 }
 
 /** What the WebAssembly throws says nothing to a person: the server's message did not fit. @throws KithError `malformed` */
@@ -176,10 +183,10 @@ function ownCertificate(
   base64: string,
   keys: AccountKeys,
   { handle, deviceId }: Credentials,
-  network: Network,
+  network: MetNetwork,
   { clock }: Surroundings,
 ): Signed<UserCertificate> {
-  const anchor = trustAnchor(network.networkKey, () => clock.now());
+  const { anchor } = new NetworkTrust(network.keys, () => clock.now());
   const certificate = trustUserCertificate(anchor, fromBase64(base64));
   const { value } = certificate;
   if (!certifies(value, keys)) throw new KithError("vault-malformed");

@@ -1,12 +1,13 @@
 /** Another password, for whoever knows the old one or has the recovery key on paper; and the end of an account. */
 import * as opaque from "@serenity-kit/opaque";
 import { KithError } from "../../protocol/errors.ts";
-import type { Handle, NetworkId } from "../../protocol/identifiers.ts";
+import type { Handle } from "../../protocol/identifiers.ts";
 import { LOGIN_HTTP } from "../../protocol/login-api.ts";
 import { recoveryStatement } from "../../protocol/login-proof.ts";
 import { type AccountSecrets, appSignatures, openVault, sealVault } from "./account-keys.ts";
 import type { Surroundings } from "./client-options.ts";
 import { fromBase64, type LoginHttp, toBase64 } from "./login-http.ts";
+import type { PinnedNetwork } from "./network-chain.ts";
 import { finishLogin, finishRegistration, fromBase64Url, meet, requireNewPassword } from "./opaque-login.ts";
 import { openRecoveryKey } from "./recovery-key.ts";
 
@@ -15,7 +16,7 @@ export interface AccountPlace {
   readonly loginServer: string;
   readonly handle: Handle;
   /** The network that is known to be at this address; null if none is. */
-  readonly pinnedNetwork: NetworkId | null;
+  readonly pinnedNetwork: PinnedNetwork | null;
 }
 
 /**

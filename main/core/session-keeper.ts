@@ -1,7 +1,7 @@
 /** Whether somebody is signed in on this profile, and the ways from one to the other. */
 import { KithError } from "../../protocol/errors.ts";
 import { parseHandle } from "../../protocol/identifiers.ts";
-import { type Invitation, parseInvitation } from "../../protocol/invitation.ts";
+import { type Invitation, parseConfirmation, parseInvitation } from "../../protocol/invitation.ts";
 import type { SessionView } from "../../protocol/ipc-schema.ts";
 import { AccountSession } from "./account-session.ts";
 import type { Account, AccountStore } from "./account-store.ts";
@@ -84,10 +84,17 @@ export class SessionKeeper {
   }
 
   /**
-   * An invitation link that the system has handed to the app: it is put into the form, and the user decides.
+   * An invitation link that the system has handed to the app: it is put into the form, and the user decides. One that
+   * names the newest key of the network that somebody is signed in to confirms it.
    * @throws KithError `invitation-malformed`, `already-signed-in`
    */
   offer(link: string): void {
+    const { session } = this;
+    const confirmation = parseConfirmation(link);
+    if (session && confirmation?.networkId === session.account.network.networkId) {
+      session.confirmNetworkKey(confirmation.networkKey);
+      return;
+    }
     const { loginServer } = parseInvitation(link);
     const { view } = this;
     if (this.#state.phase !== "signed-out" || view.phase !== "signed-out") throw new KithError("already-signed-in");

@@ -14,6 +14,7 @@ import { type TrustAnchor, trustSupernodeCertificate } from "../../protocol/trus
 import { openChallengedSocket, type Patience } from "./challenged-socket.ts";
 import type { Surroundings } from "./client-options.ts";
 import type { Log } from "./log.ts";
+import { learn } from "./network-chain.ts";
 import type { Routes } from "./proxy.ts";
 
 export interface SupernodeLink {
@@ -76,7 +77,7 @@ export async function openSupernodeLink(
       tlsFingerprint: target.tlsFingerprint,
     };
     const request = caller(socket, NODE_METHODS);
-    listen(socket, listener, log);
+    listen(socket, listener, identity.anchor, log);
     const startedAt = clock.monotonic();
     const { proof, inbox } = await request("attach", {
       protocolVersion: PROTOCOL_VERSION,
@@ -117,15 +118,16 @@ async function connect(target: SupernodeCertificate, routes: Pick<Routes, "to">,
 /** Its own certificate may be newer than ours of it, but must be of the same supernode and the same TLS key. */
 function requireTarget(target: SupernodeCertificate, anchor: TrustAnchor, challenge: Challenge): SupernodeCertificate {
   requireProtocolVersion(challenge.protocolVersion, "The supernode");
-  const value = trusted(anchor, challenge.certificate);
+  const value = trusted(anchor, challenge);
   const same = value.supernodeId === target.supernodeId && equalBytes(value.tlsFingerprint, target.tlsFingerprint);
   if (!same) throw new KithError("supernode-untrusted");
   return value;
 }
 
 /** A wrong clock is our own trouble; everything else is the supernode's. */
-function trusted(anchor: TrustAnchor, certificate: Uint8Array): SupernodeCertificate {
+function trusted(anchor: TrustAnchor, { networkKeys, certificate }: Challenge): SupernodeCertificate {
   try {
+    if (networkKeys) anchor.learn(Uint8Array.from(networkKeys));
     return trustSupernodeCertificate(anchor, certificate).value;
   } catch (error) {
     if (error instanceof KithError && error.code === "clock-skew") throw error;
@@ -141,7 +143,7 @@ function requireAnswer(claim: Parameters<typeof requireAttachAnswer>[0], proof: 
   }
 }
 
-function listen(socket: Socket, listener: LinkListener, log: Log): void {
+function listen(socket: Socket, listener: LinkListener, anchor: TrustAnchor, log: Log): void {
   const fault = (what: string, error: KithError) => log.error("supernode link", { what, cause: error.cause });
   const deliver = async ({ from, envelope }: { from: DeviceAddress; envelope: Uint8Array }) => {
     await listener.deliver(from, envelope);
@@ -152,6 +154,11 @@ function listen(socket: Socket, listener: LinkListener, log: Log): void {
     const told = NODE_PUSHES.keyLogHead.safeParse(received);
     if (told.success) listener.keyLogHead(told.data.head);
     else log.warn("supernode sent a malformed key log head");
+  });
+  socket.on("networkKeys", (received: unknown) => {
+    const told = NODE_PUSHES.networkKeys.safeParse(received);
+    if (told.success) learn(anchor, told.data.successions, log);
+    else log.warn("supernode sent malformed network keys");
   });
   socket.on("presence", (received: unknown) => {
     const presence = NODE_PUSHES.presence.safeParse(received);

@@ -11,13 +11,15 @@ const MAX_CERTIFICATES = 100_000;
 /** @throws KithError unless the network key signed it and it is valid now */
 export type TrustCertificate = (bytes: Uint8Array) => Signed<SupernodeCertificate>;
 
+/** Whether the network believes a certificate no longer that was checked before: taken back, or of a key that is over. */
+export type IsRevoked = (serial: number, issuedAt: number) => boolean;
+
 export class CertificateDirectory {
   readonly #trust: TrustCertificate;
-  readonly #isRevoked: (serial: number) => boolean;
+  readonly #isRevoked: IsRevoked;
   readonly #certificates = new Map<SupernodeId, Signed<SupernodeCertificate>>();
 
-  /** @param isRevoked whether the network has taken the certificate of this serial back */
-  constructor(trust: TrustCertificate, isRevoked: (serial: number) => boolean = () => false) {
+  constructor(trust: TrustCertificate, isRevoked: IsRevoked = () => false) {
     this.#trust = trust;
     this.#isRevoked = isRevoked;
   }
@@ -32,9 +34,9 @@ export class CertificateDirectory {
 
   /** Takes a certificate that was checked already, unless the network has taken it back. */
   add(certificate: Signed<SupernodeCertificate>): void {
-    const { supernodeId, serial } = certificate.value;
+    const { supernodeId, serial, issuedAt } = certificate.value;
     const known = this.#certificates.get(supernodeId);
-    if (this.#isRevoked(serial) || (known && known.value.serial >= serial)) return;
+    if (this.#isRevoked(serial, issuedAt) || (known && known.value.serial >= serial)) return;
     if (!known && this.#certificates.size >= MAX_CERTIFICATES) return;
     this.#certificates.set(supernodeId, certificate);
   }
@@ -53,8 +55,8 @@ export class CertificateDirectory {
   }
 
   /** Whether it holds no longer: expired, or taken back. */
-  isOver({ value: { expiresAt, serial } }: Signed<SupernodeCertificate>, now: number): boolean {
-    return expiresAt <= now || this.#isRevoked(serial);
+  isOver({ value: { expiresAt, serial, issuedAt } }: Signed<SupernodeCertificate>, now: number): boolean {
+    return expiresAt <= now || this.#isRevoked(serial, issuedAt);
   }
 
   sweep(now: number): void {

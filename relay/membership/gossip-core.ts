@@ -14,7 +14,7 @@ import type { Stage } from "../membership-source.ts";
 import { Agenda } from "./agenda.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
-import { CertificateDirectory, type TrustCertificate } from "./certificate-directory.ts";
+import { CertificateDirectory, type IsRevoked, type TrustCertificate } from "./certificate-directory.ts";
 import { type GossipContext, type GossipEffect, greet, memberCount, send } from "./gossip-context.ts";
 import { GossipMetrics, type GossipRefusal } from "./gossip-metrics.ts";
 import { GOSSIP_LIMITS, type GossipTimes } from "./gossip-times.ts";
@@ -64,7 +64,7 @@ export interface GossipCoreOptions extends IdentityParts {
   /** Supernodes to begin with. */
   readonly seeds: Iterable<Signed<SupernodeCertificate>>;
   readonly trustCertificate: TrustCertificate;
-  readonly isRevoked?: ((serial: number) => boolean) | undefined;
+  readonly isRevoked?: IsRevoked | undefined;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly times: GossipTimes;

@@ -14,6 +14,7 @@ import { type TrustAnchor, trustSupernodeCertificate } from "../../protocol/trus
 import type { Member, Membership, MembershipChange, Stage } from "../membership-source.ts";
 import { PlacementTable } from "../records/placement-table.ts";
 import { SteadyClock } from "../steady-clock.ts";
+import type { IsRevoked } from "./certificate-directory.ts";
 import type { DatagramPort } from "./datagram-port.ts";
 import type { Door, GossipEffect } from "./gossip-context.ts";
 import { GossipCore, type GossipEvent } from "./gossip-core.ts";
@@ -32,8 +33,7 @@ export interface GossipMembershipParts {
   /** Ed25519, tweetnacl's format. */
   readonly secretKey: Uint8Array;
   readonly anchor: TrustAnchor;
-  /** Whether the network has taken the certificate of this serial back. */
-  readonly isRevoked?: (serial: number) => boolean;
+  readonly isRevoked?: IsRevoked;
   /** Certified supernodes to begin with: the login server's list, checked. */
   readonly seeds: readonly Member[];
   /** Closed with the membership. */

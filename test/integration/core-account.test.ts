@@ -14,6 +14,7 @@ import { loadProfileKey } from "../../main/core/profile-key.ts";
 import { Routes } from "../../main/core/proxy.ts";
 import type { DeviceId } from "../../protocol/identifiers.ts";
 import { PROTOCOL_VERSION, TIMES } from "../../protocol/limits.ts";
+import { NetworkTrust } from "../../protocol/network-trust.ts";
 import { HeadlessClient } from "../support/headless-client.ts";
 import { TestNetwork } from "../support/test-network.ts";
 
@@ -245,6 +246,7 @@ async function signOutDevice(profile: string, deviceId: DeviceId): Promise<void>
     log: silentLog,
     background,
   };
+  const { anchor } = new NetworkTrust(account.network.keys, () => clock.now());
   await new Promise<void>((resolve) => {
     const ignored = {
       changed: () => {},
@@ -253,14 +255,18 @@ async function signOutDevice(profile: string, deviceId: DeviceId): Promise<void>
       supernodes: () => {},
       signedOut: () => {},
     };
-    const session: LoginSession = new LoginSession({ ...identity, certificate: () => certificate }, surroundings, {
-      ...ignored,
-      opened: async () => {
-        await session.request("signOutDevice", { deviceId });
-        session.stop();
-        resolve();
+    const session: LoginSession = new LoginSession(
+      { ...identity, anchor, certificate: () => certificate },
+      surroundings,
+      {
+        ...ignored,
+        opened: async () => {
+          await session.request("signOutDevice", { deviceId });
+          session.stop();
+          resolve();
+        },
       },
-    });
+    );
     session.start();
   });
 }

@@ -82,7 +82,7 @@ test("an app and a supernode that cannot trust the certificate say so, and why",
   const { cert, key } = await certificateIn(servers.folder());
   const { url } = await servers.start({ tls: { cert, key } });
   const clock = new NetworkClock(systemClock());
-  for (const asked of [new LoginHttp(url, fetch, clock).network(), new LoginServerClient(url).networkKey()]) {
+  for (const asked of [new LoginHttp(url, fetch, clock).network(), new LoginServerClient(url).network()]) {
     await expect(asked).rejects.toMatchObject({
       code: "login-server-certificate",
       details: { why: "nobody but itself has signed it" },

@@ -117,6 +117,7 @@ export async function startHostileSupernode(
     standing: () => ({ isMember: true }),
     replicate: () => ({}),
     tellNotices: () => ({}),
+    tellNetworkKeys: () => ({}),
     room: () => ({ nodes: 0 }),
     route: () => ({ delivered: false }),
     storeProfile: () => ({}),
@@ -130,6 +131,7 @@ export async function startHostileSupernode(
   };
   const server = new SocketServer({
     self: () => self,
+    successions: () => new Uint8Array(),
     endpoints: {
       opening: endpoint(
         OPENING_METHODS,
