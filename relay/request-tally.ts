@@ -1,9 +1,8 @@
 /** How many requests were answered and refused, by who asked and why. */
-import type { ConnectionPhase } from "./connection.ts";
 import type { BreakdownEntry } from "./status/figures.ts";
 
 /** A socket that has not proved itself yet, an attached node, or another supernode. */
-type Asker = ConnectionPhase["kind"];
+type Asker = "opening" | "node" | "link";
 
 const ASKERS: Readonly<Record<Asker, string>> = { opening: "newcomer", node: "node", link: "supernode" };
 

@@ -1,7 +1,7 @@
 /** The second migration: who may come in, who runs the network, and how a lost password is survived. */
 import { type Kysely, sql } from "kysely";
 import { claimOf } from "../handle-skeleton.ts";
-import type { ColumnTypes } from "./migrations.ts";
+import type { ColumnTypes } from "./column-types.ts";
 import type { Schema } from "./schema.ts";
 
 export async function addAdministration(db: Kysely<Schema>, { bytes }: ColumnTypes): Promise<void> {

@@ -1,7 +1,7 @@
 /** The third migration: what was certified for whom, and what of it is no longer to be believed. */
 import { type Kysely, sql } from "kysely";
 import { logCertificate } from "../key-log/entry-writer.ts";
-import type { ColumnTypes } from "./migrations.ts";
+import type { ColumnTypes } from "./column-types.ts";
 import type { Schema } from "./schema.ts";
 
 export async function addKeyLog(db: Kysely<Schema>, { bytes }: ColumnTypes): Promise<void> {

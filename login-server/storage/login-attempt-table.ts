@@ -1,6 +1,6 @@
 /** The fourth migration: what stands between the two requests of a login, for instances that share a database. */
 import { type Kysely, sql } from "kysely";
-import type { ColumnTypes } from "./migrations.ts";
+import type { ColumnTypes } from "./column-types.ts";
 import type { Schema } from "./schema.ts";
 
 export async function addLoginAttempts(db: Kysely<Schema>, { bytes }: ColumnTypes): Promise<void> {

@@ -1,6 +1,6 @@
 /** The keys that have followed the network's first one. */
 import { type Kysely, sql } from "kysely";
-import type { ColumnTypes } from "./migrations.ts";
+import type { ColumnTypes } from "./column-types.ts";
 import type { Schema } from "./schema.ts";
 
 export async function addNetworkKeys(db: Kysely<Schema>, { bytes }: ColumnTypes): Promise<void> {

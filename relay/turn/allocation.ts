@@ -6,7 +6,6 @@
 import type { QuotaAccount } from "./relay-quota.ts";
 import type { TokenBucket } from "./token-bucket.ts";
 import type { AddressFamily, TransportAddress } from "./transport-address.ts";
-import type { TurnClient } from "./turn-client.ts";
 import type { UdpSocket } from "./udp-transport.ts";
 
 /** RFC 8656 §3.2 and §7.2. */
@@ -55,6 +54,18 @@ export interface AllocationOwner {
   readonly password: string;
   readonly user: QuotaAccount;
   readonly source: QuotaAccount;
+}
+
+/** A client as the server sees it: one 5-tuple (RFC 8656 §2), over UDP, TCP or TLS. */
+export interface TurnClient {
+  readonly address: TransportAddress;
+  /** Whether messages travel in a stream, where ChannelData is padded (RFC 8656 §12.5) and nothing is retransmitted. */
+  readonly isStream: boolean;
+  /** Of the clients with this address, which: two listening sockets may see the same one. */
+  readonly listener: number;
+  allocation: Allocation | null;
+  /** Sends one message, `packet[start, end)`; for who may change its bytes afterwards, see UdpSocket.send. */
+  send(packet: Buffer, start: number, end: number): void;
 }
 
 export class Allocation {

@@ -1,11 +1,11 @@
 /** Every allocation of the server: making, finding and ending them (RFC 8656 §7, §8). */
 import { AddressTable } from "./address-table.ts";
+import type { TurnClient } from "./allocation.ts";
 import { Allocation, type AllocationOwner, type Relay } from "./allocation.ts";
 import type { RelayPorts } from "./relay-ports.ts";
 import type { RateLimit } from "./source-limiter.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import type { AddressFamily, TransportAddress } from "./transport-address.ts";
-import type { TurnClient } from "./turn-client.ts";
 
 /** What a datagram that reaches a relayed address is handed to. */
 export type PeerDatagramHandler = (

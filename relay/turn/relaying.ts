@@ -3,7 +3,7 @@
  * for a packet that stays within its buffer, and every rule is checked in the order of its
  * price, permission first.
  */
-import type { Allocation } from "./allocation.ts";
+import type { Allocation, TurnClient } from "./allocation.ts";
 import type { PeerPolicy } from "./peer-policy.ts";
 import type { RelayPorts } from "./relay-ports.ts";
 import type { QuotaAccount } from "./relay-quota.ts";
@@ -11,7 +11,6 @@ import { readXorAddress, writeXorAddress, XOR_IPV4_BYTES, XOR_IPV6_BYTES } from 
 import { Attribute, KNOWN_REQUIRED_ATTRIBUTES } from "./stun-attributes.ts";
 import { MAGIC_COOKIE, STUN_HEADER_BYTES, type StunMessage, TRANSACTION_ID_BYTES } from "./stun-message.ts";
 import { TransportAddress } from "./transport-address.ts";
-import type { TurnClient } from "./turn-client.ts";
 import type { Refusal, TurnCounters } from "./turn-counters.ts";
 
 export const CHANNEL_HEADER_BYTES = 4;

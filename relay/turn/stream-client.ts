@@ -4,12 +4,11 @@
  * here: how long a message may be and take, what an unknown client may send, and how much
  * waits for one that does not read.
  */
-import type { Allocation } from "./allocation.ts";
+import type { Allocation, TurnClient } from "./allocation.ts";
 import { CHANNEL_HEADER_BYTES } from "./relaying.ts";
 import type { StreamHandler, StreamPipe } from "./stream-transport.ts";
 import { STUN_HEADER_BYTES } from "./stun-message.ts";
 import type { TransportAddress } from "./transport-address.ts";
-import type { TurnClient } from "./turn-client.ts";
 import type { Refusal } from "./turn-counters.ts";
 import { MAX_DATAGRAM_BYTES } from "./udp-transport.ts";
 

@@ -1,5 +1,6 @@
 /** STUN requests: what is answered without credentials, and how the others are let in (RFC 8489 §6.3, §9.2.4). */
 import { allocate } from "./allocate-request.ts";
+import type { TurnClient } from "./allocation.ts";
 import { channelBind, createPermission, refresh } from "./allocation-requests.ts";
 import { type RateLimit, SourceLimiter } from "./source-limiter.ts";
 import { Attribute, KNOWN_REQUIRED_ATTRIBUTES, StunMethod } from "./stun-attributes.ts";
@@ -7,7 +8,6 @@ import type { StunMessage } from "./stun-message.ts";
 import { TransactionCache } from "./transaction-cache.ts";
 import { encodeAnswer, failure, success, type TurnAnswer, unknownAttributes } from "./turn-answer.ts";
 import type { Authenticator } from "./turn-authentication.ts";
-import type { TurnClient } from "./turn-client.ts";
 import type { TurnClock } from "./turn-clock.ts";
 import type { Refusal } from "./turn-counters.ts";
 import type { TurnRequest, TurnServices } from "./turn-request.ts";

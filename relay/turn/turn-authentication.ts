@@ -1,4 +1,6 @@
 /** Who is asking: the long-term credential mechanism on the server's side (RFC 8489 §9.2.4). */
+
+import type { TurnClient } from "./allocation.ts";
 import { longTermKey, type PasswordHash } from "./long-term-key.ts";
 import { MAX_NONCE_AGE_MS, NONCE_COOKIE, type NonceSource } from "./nonce.ts";
 import { Attribute, PasswordAlgorithm, StunClass, StunMethod } from "./stun-attributes.ts";
@@ -7,7 +9,6 @@ import type { StunMessage } from "./stun-message.ts";
 import { StunWriter } from "./stun-writer.ts";
 import type { TransportAddress } from "./transport-address.ts";
 import type { AnswerSeal } from "./turn-answer.ts";
-import type { TurnClient } from "./turn-client.ts";
 import type { Refusal } from "./turn-counters.ts";
 import { turnPassword, userOfCredential } from "./turn-credential.ts";
 

@@ -2,7 +2,7 @@
  * The server without its sockets: takes messages from clients and datagrams from peers, and
  * decides. Whatever arrives, it answers, relays, or counts a refusal; it never throws.
  */
-import type { Allocation } from "./allocation.ts";
+import type { Allocation, TurnClient } from "./allocation.ts";
 import { Allocations } from "./allocations.ts";
 import { NonceSource } from "./nonce.ts";
 import type { PeerPolicy } from "./peer-policy.ts";
@@ -15,9 +15,9 @@ import { StunMessage } from "./stun-message.ts";
 import { type RequestLimits, StunRequests } from "./stun-requests.ts";
 import type { TransportAddress } from "./transport-address.ts";
 import { type AuthenticationOptions, Authenticator } from "./turn-authentication.ts";
-import { type TurnClient, UdpClient } from "./turn-client.ts";
 import type { TurnClock } from "./turn-clock.ts";
 import type { Refusal, TurnCounters } from "./turn-counters.ts";
+import { UdpClient } from "./udp-client.ts";
 import type { UdpSocket, UdpTransport } from "./udp-transport.ts";
 
 export interface TurnCoreOptions {

@@ -1,5 +1,5 @@
 /** What the four TURN requests have in common (RFC 8656 §5). */
-import type { Allocation } from "./allocation.ts";
+import type { Allocation, TurnClient } from "./allocation.ts";
 import type { Allocations } from "./allocations.ts";
 import type { PeerPolicy } from "./peer-policy.ts";
 import type { QuotaBook } from "./quota-book.ts";
@@ -9,7 +9,6 @@ import type { StunMessage } from "./stun-message.ts";
 import type { AddressFamily, TransportAddress } from "./transport-address.ts";
 import { failure, type TurnAnswer } from "./turn-answer.ts";
 import type { Authenticated } from "./turn-authentication.ts";
-import type { TurnClient } from "./turn-client.ts";
 import type { TurnCounters } from "./turn-counters.ts";
 
 /** The parts of the server that requests work on. */

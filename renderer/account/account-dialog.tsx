@@ -1,21 +1,19 @@
 import { useState } from "react";
 import { Button, Tab, TabList, TabPanel, Tabs } from "react-aria-components";
-import type { IPC_METHODS, SessionView } from "../../protocol/ipc-schema.ts";
-import type { Output } from "../../protocol/rpc.ts";
+import type { SessionView } from "../../protocol/ipc-schema.ts";
 import { useKith } from "../app/kith.tsx";
 import { ModalDialog, type Opening } from "../app/modal-dialog.tsx";
 import { Trouble } from "../app/trouble.tsx";
 import { useOnOpen } from "../app/use-on-open.ts";
 import { useRequest } from "../app/use-request.ts";
 import { useText } from "../texts/use-text.ts";
+import type { AccountView } from "./account-view.ts";
 import { BlockedPeople } from "./blocked-people.tsx";
 import { ChangePassword } from "./change-password.tsx";
 import { DeviceList } from "./device-list.tsx";
 import { MakeRecoveryKey } from "./make-recovery-key.tsx";
 import { RunNetwork } from "./run-network.tsx";
 import { YourData } from "./your-data.tsx";
-
-export type AccountView = Output<(typeof IPC_METHODS)["account"]>;
 
 type SignedIn = Extract<SessionView, { phase: "signed-in" }>;
 

@@ -5,7 +5,7 @@ import { useKith } from "../app/kith.tsx";
 import { Trouble } from "../app/trouble.tsx";
 import { useRequest } from "../app/use-request.ts";
 import { useText } from "../texts/use-text.ts";
-import type { AccountView } from "./account-dialog.tsx";
+import type { AccountView } from "./account-view.ts";
 
 export function DeviceList({
   devices,

@@ -6,7 +6,7 @@ import { useKith } from "../app/kith.tsx";
 import { Trouble } from "../app/trouble.tsx";
 import { useRequest } from "../app/use-request.ts";
 import { useText } from "../texts/use-text.ts";
-import type { AccountView } from "./account-dialog.tsx";
+import type { AccountView } from "./account-view.ts";
 import { saveText } from "./save-text.ts";
 
 /** The key is shown once, to be printed, saved or written down. */

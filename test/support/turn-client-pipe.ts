@@ -2,7 +2,12 @@
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import type { TurnClientOptions } from "./turn-client.ts";
+
+/** Where the server is. */
+export interface PipeOptions {
+  readonly server: { readonly host: string; readonly port: number };
+  readonly transport?: "udp" | "tcp" | "tls";
+}
 
 /** A socket, or one end of a stream, that carries whole messages. */
 export interface Pipe {
@@ -14,7 +19,7 @@ export interface Pipe {
   close(): Promise<void>;
 }
 
-export async function openUdp({ server }: TurnClientOptions): Promise<Pipe> {
+export async function openUdp({ server }: PipeOptions): Promise<Pipe> {
   const socket: UdpSocket = createSocket(server.host.includes(":") ? "udp6" : "udp4");
   await new Promise<void>((resolve) => socket.bind(0, server.host.includes(":") ? "::1" : "127.0.0.1", resolve));
   const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
@@ -30,7 +35,7 @@ export async function openUdp({ server }: TurnClientOptions): Promise<Pipe> {
   return pipe;
 }
 
-export async function openStream({ server, transport }: TurnClientOptions): Promise<Pipe> {
+export async function openStream({ server, transport }: PipeOptions): Promise<Pipe> {
   const socket: Socket =
     transport === "tls"
       ? connectTls({ host: server.host, port: server.port, rejectUnauthorized: false })

@@ -7,17 +7,15 @@ import { hasValidIntegrity } from "../../relay/turn/stun-integrity.ts";
 import { StunMessage } from "../../relay/turn/stun-message.ts";
 import { StunWriter } from "../../relay/turn/stun-writer.ts";
 import { TransportAddress } from "../../relay/turn/transport-address.ts";
-import { openStream, openUdp, type Pipe } from "./turn-client-pipe.ts";
+import { openStream, openUdp, type Pipe, type PipeOptions } from "./turn-client-pipe.ts";
 
 export interface TurnLogin {
   readonly username: string;
   readonly password: string;
 }
 
-export interface TurnClientOptions {
-  readonly server: { readonly host: string; readonly port: number };
+export interface TurnClientOptions extends PipeOptions {
   readonly login: TurnLogin;
-  readonly transport?: "udp" | "tcp" | "tls";
   /** Answer the offer of PASSWORD-ALGORITHMS, as RFC 8489 clients do; otherwise as RFC 5389 clients. */
   readonly passwordHash?: PasswordHash | null;
   readonly timeoutMs?: number;

@@ -5,7 +5,6 @@ import { hasValidIntegrity } from "../../relay/turn/stun-integrity.ts";
 import { StunMessage } from "../../relay/turn/stun-message.ts";
 import { StunWriter } from "../../relay/turn/stun-writer.ts";
 import { TransportAddress } from "../../relay/turn/transport-address.ts";
-import type { MemoryTurn } from "./turn-memory.ts";
 
 export interface MemoryReply {
   readonly code: number | "success";
@@ -13,11 +12,17 @@ export interface MemoryReply {
   readonly bytes: Buffer;
 }
 
+/** The server, as far as a client needs it. */
+export interface TurnExchange {
+  nextTransaction(): number;
+  exchange(bytes: Uint8Array, from: TransportAddress): Buffer[];
+}
+
 type Attributes = (writer: StunWriter) => void;
 
 export class MemoryClient {
   readonly address: TransportAddress;
-  readonly turn: MemoryTurn;
+  readonly turn: TurnExchange;
   username: string;
   password: string;
   realm = "";
@@ -26,7 +31,7 @@ export class MemoryClient {
   /** Whether to answer as RFC 8489 clients do. */
   hash: "md5" | "sha256" | null = null;
 
-  constructor(turn: MemoryTurn, address: TransportAddress, login: { username: string; password: string }) {
+  constructor(turn: TurnExchange, address: TransportAddress, login: { username: string; password: string }) {
     this.turn = turn;
     this.address = address;
     this.username = login.username;
