@@ -66,9 +66,15 @@ export class CertificateAuthority {
     return issuedAt < signingSince(this.#ring.chain, this.#now());
   }
 
-  /** Certificates are renewed from half-life on, and at once under another key. */
-  isDue(validity: Pick<IssuedCertificate, "issuedAt" | "expiresAt">): boolean {
-    return isPastHalfLife(validity, this.#now()) || this.isOfFormerKey(validity.issuedAt);
+  /** Whether it was issued while this machine's clock was ahead: nobody believes it before its time has come. */
+  isOfTheFuture(issuedAt: number): boolean {
+    return issuedAt > this.#now() + TIMES.maxClockSkewMs;
+  }
+
+  /** Certificates are renewed from half-life on, and at once under another key or after the clock was put right. */
+  isDue({ issuedAt, expiresAt }: Pick<IssuedCertificate, "issuedAt" | "expiresAt">): boolean {
+    const isOld = isPastHalfLife({ issuedAt, expiresAt }, this.#now());
+    return isOld || this.isOfFormerKey(issuedAt) || this.isOfTheFuture(issuedAt);
   }
 
   issueUser(subject: Omit<UserCertificate, Issued>): IssuedCertificate {

@@ -43,7 +43,7 @@ export class RateLimiter {
     const key = this.#sharing?.disguise(plainKey) ?? plainKey;
     const now = this.#now();
     const costMs = 1_000 / this.#rate.perSecond;
-    const fullAt = Math.max(now, this.#fullAt.get(key) ?? now) + costMs;
+    const fullAt = this.#fullAgainAt(key, now) + costMs;
     const waitMs = fullAt - now - this.#rate.burst * costMs;
     // Rounding must not refuse the last one of a burst.
     if (waitMs > 0.001) throw new KithError("rate-limited", { seconds: Math.ceil(waitMs / 1_000) });
@@ -55,8 +55,16 @@ export class RateLimiter {
   takenElsewhere(disguised: string, times: number): void {
     const now = this.#now();
     const costMs = 1_000 / this.#rate.perSecond;
-    const fullAt = Math.max(now, this.#fullAt.get(disguised) ?? now) + costMs * times;
+    const fullAt = this.#fullAgainAt(disguised, now) + costMs * times;
     this.#remember(disguised, Math.min(fullAt, now + this.#rate.burst * costMs), now);
+  }
+
+  /** Later than of an empty bucket only after the clock was set back: that must keep nobody out for as long as it was ahead. */
+  #fullAgainAt(key: string, now: number): number {
+    const { burst, perSecond } = this.#rate;
+    const costMs = 1_000 / perSecond;
+    const fullAt = Math.max(now, this.#fullAt.get(key) ?? now);
+    return fullAt > now + burst * costMs + 1 ? now + (burst - 1) * costMs : fullAt;
   }
 
   #remember(key: string, fullAt: number, now: number): void {

@@ -83,8 +83,9 @@ export class SupernodeRegister {
   async #currentList(): Promise<PublishedList> {
     if (!this.#knowsNewest) await this.#lookUp();
     const { authority, now } = this.#parts;
-    const isFresh = this.#latest && now() < this.#latest.staleAt && !authority.isOfFormerKey(this.#latest.issuedAt);
-    if (this.#latest && isFresh && this.#shown === this.#changes) return this.#latest;
+    const latest = this.#latest;
+    const isFresh = latest && now() < latest.staleAt && !authority.isOfFormerKey(latest.issuedAt);
+    if (isFresh && !authority.isOfTheFuture(latest.issuedAt) && this.#shown === this.#changes) return latest;
     const shown = this.#changes;
     this.#latest = await this.#make();
     this.#shown = shown;

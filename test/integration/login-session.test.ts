@@ -5,8 +5,18 @@ import { encodeUserCertificate } from "../../protocol/certificate.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { nodeSignatures, signingKeyPair } from "../../protocol/node-crypto.ts";
 import { signBody } from "../../protocol/signed.ts";
-import { trustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
-import { handle, login, newDeviceId, register, signStatement } from "../support/login-api-client.ts";
+import { trustAnchor, trustSupernodeList, trustUserCertificate } from "../../protocol/trust.ts";
+import {
+  bytesOf,
+  enrol,
+  get,
+  handle,
+  login,
+  newDeviceId,
+  newSupernode,
+  register,
+  signStatement,
+} from "../support/login-api-client.ts";
 import { DAY_MS, loginServers, TestClock } from "../support/login-server-fixture.ts";
 
 const servers = loginServers();
@@ -41,6 +51,26 @@ test("past half-life the session brings a fresh certificate for the same keys an
   expect(fresh).toMatchObject({ deviceId: old.deviceId, userId: old.userId, issuedAt: clock.now() });
   expect(fresh.serial).toBeGreaterThan(old.serial);
   expect(new Uint8Array(fresh.boxKey)).toEqual(old.boxKey);
+});
+
+test("after the server's clock was ahead and is put right, everybody gets certificates and a list of today", async () => {
+  const clock = new TestClock();
+  const server = await servers.start({ now: clock.now });
+  clock.advance(365 * DAY_MS);
+  const alice = await register(server.url, "alice");
+  const supernode = newSupernode(4_433);
+  await enrol(server.url, supernode, server.enrolmentToken);
+  const listAt = async () => bytesOf(String((await get(server.url, "/v1/supernodes")).body.list));
+  await listAt();
+  clock.advance(-365 * DAY_MS);
+  const anchor = trustAnchor(server.networkKey, clock.now);
+  expect(() => trustUserCertificate(anchor, alice.certificate)).toThrow(code("clock-skew"));
+  const { certificate } = await servers.connect(server.url).open(server.networkId, alice);
+  expect(trustUserCertificate(anchor, certificate).value).toMatchObject({ handle: "alice", issuedAt: clock.now() });
+  await enrol(server.url, supernode, server.enrolmentToken);
+  const { supernodes } = trustSupernodeList(anchor, await listAt()).value;
+  expect(supernodes.map(({ value }) => [value.port, value.issuedAt])).toEqual([[4_433, clock.now()]]);
+  await login(server.url, "alice", alice.password);
 });
 
 test("a device that did not get its fresh certificate is given the same one again", async () => {

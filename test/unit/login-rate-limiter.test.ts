@@ -55,6 +55,16 @@ test("in any time no more is granted than the burst and the rate allow", () => {
   );
 });
 
+test("a clock that is set back keeps nobody out for as long as it was ahead", () => {
+  let now = 3_600_000;
+  const limiter = new RateLimiter({ burst: 3, perSecond: 0.5 }, () => now);
+  expect(Array.from({ length: 4 }, () => attempt(limiter, "a"))).toEqual([0, 0, 0, 2]);
+  now = 0;
+  expect([attempt(limiter, "a"), attempt(limiter, "a")]).toEqual([0, 2]);
+  now += 2_000;
+  expect(attempt(limiter, "a")).toBe(0);
+});
+
 test("a flood of addresses does not fill the memory, nor give the flooder a fresh bucket", () => {
   const limiter = new RateLimiter({ burst: 1, perSecond: 0.001 }, () => 0, 1_000);
   for (let index = 0; index < 5_000; index++) limiter.take(`address ${index}`);
