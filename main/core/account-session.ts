@@ -15,6 +15,7 @@ import type { Surroundings } from "./client-options.ts";
 import type { Db } from "./database-schema.ts";
 import { DirectoryView } from "./directory-view.ts";
 import { Envelopes, type PublicKeys } from "./envelopes.ts";
+import { HomeCheck } from "./home-check.ts";
 import { HostCache } from "./host-cache.ts";
 import { KeyAlerts } from "./key-alerts.ts";
 import { KeyChains } from "./key-chains.ts";
@@ -67,6 +68,7 @@ export class AccountSession {
   readonly #attachment: Attachment;
   readonly #signals: SignalSender;
   readonly #watch: Watch;
+  readonly #homeCheck: HomeCheck;
 
   constructor(parts: AccountSessionParts) {
     this.#parts = parts;
@@ -105,13 +107,16 @@ export class AccountSession {
           this.#tellSession();
           this.buddiesView.changed();
         },
-        deliver: (from, envelope) => this.mail.receive(from, envelope),
+        deliver: async (from, envelope) => {
+          if (!this.#homeCheck.takesProbe(from, envelope)) await this.mail.receive(from, envelope);
+        },
         presence: (presence) => {
           if (this.#watched().includes(presence.userId)) this.#directory.apply(presence);
         },
         keyLogHead: (head) => this.#keyWatch.headSeen(head),
         troubled: () => this.#tellSession(),
         linksChanged: () => {
+          this.#homeCheck.linksChanged();
           this.calls.relaysChanged();
           // A call has use for a second relay now.
           if (this.calls.isLive) this.#attachment.hurry();
@@ -133,6 +138,16 @@ export class AccountSession {
       changed: () => this.#tellSession(),
     });
     this.#watch = new Watch(this.#attachment, this.#directory, () => this.#watched(), surroundings);
+    this.#homeCheck = new HomeCheck({
+      networkId: network.networkId,
+      self: this.self,
+      attachment: this.#attachment,
+      hosts: this.#hosts,
+      directory: this.#directory,
+      watched: () => this.#watched(),
+      isHidden: () => this.registration.own.hiddenSince !== null,
+      surroundings,
+    });
     this.sync = new LoginSync({
       account,
       store,
@@ -233,6 +248,7 @@ export class AccountSession {
     this.#signals.stop();
     this.mail.stopSending();
     this.#watch.stop();
+    this.#homeCheck.stop();
     this.profile.homeless();
     await this.registration.signOff(EXIT_PATIENCE_MS);
     this.#attachment.stop();

@@ -42,8 +42,11 @@ export interface Hosts {
 
 /** So many supernodes are tried before the back-off; with more, an outage would become a storm. */
 const TRIES_PER_ATTEMPT = 3;
-/** A supernode that goes away is not tried again at once. */
-const GONE_AWAY_SECONDS = 60;
+/**
+ * A supernode that goes away is not tried again at once, but soon: a network that is restarted one by one has nobody
+ * else to offer after a while, and whoever comes too soon is refused at little cost.
+ */
+const GONE_AWAY_SECONDS = 10;
 
 export type AttachmentSurroundings = Omit<LinkSurroundings, "signal"> &
   Pick<Surroundings, "background"> & { readonly times: Pick<Surroundings["times"], "answerDueMs" | "silenceMs"> };

@@ -50,6 +50,10 @@ export interface ClientTimes {
   readonly answerDueMs: number;
   /** A home that does not even answer a ping for so long is left. Longer than one that is only crowded takes. */
   readonly silenceMs: number;
+  /** A new home is checked after this, one that stands against the word of the standby sooner, a proven one rarely. */
+  readonly homeCheckMs: number;
+  readonly homeRecheckMs: number;
+  readonly homeTrustMs: number;
   /** First wait for a receipt before a message is sent again; doubles up to receiptRetryMaxMs. */
   readonly receiptRetryMs: number;
   readonly receiptRetryMaxMs: number;
@@ -68,6 +72,9 @@ export const DEFAULT_TIMES: ClientTimes = {
   mediaBatchMs: 10,
   answerDueMs: 3_000,
   silenceMs: 8_000,
+  homeCheckMs: 30_000,
+  homeRecheckMs: 5_000,
+  homeTrustMs: 30 * 60_000,
   receiptRetryMs: 5_000,
   receiptRetryMaxMs: 5 * 60_000,
   ownKeysCheckMs: 60_000,

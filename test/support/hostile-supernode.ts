@@ -5,16 +5,19 @@ import { io, type Socket } from "socket.io-client";
 import { signAttach, signAttachAnswer } from "../../protocol/attach-proof.ts";
 import { toHex } from "../../protocol/bytes.ts";
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
-import { SupernodeId } from "../../protocol/identifiers.ts";
+import { KithError } from "../../protocol/errors.ts";
+import { INBOX_BYTES, InboxId, SupernodeId } from "../../protocol/identifiers.ts";
 import { PROTOCOL_VERSION } from "../../protocol/limits.ts";
 import { signingKeyPair } from "../../protocol/node-crypto.ts";
 import { supernodeSocketOptions, supernodeUrl } from "../../protocol/pinned-tls.ts";
 import { type Caller, caller } from "../../protocol/rpc.ts";
 import { Challenge, LINK_METHODS } from "../../protocol/supernode-api.ts";
-import { trustAnchor } from "../../protocol/trust.ts";
+import { trustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
+import { Attachment } from "../../relay/attachments.ts";
 import { DataFolder } from "../../relay/data-folder.ts";
+import { DialPolicy } from "../../relay/dial-policy.ts";
 import { Door } from "../../relay/door.ts";
-import { endpoint } from "../../relay/endpoint.ts";
+import { endpoint, type SessionHandlers } from "../../relay/endpoint.ts";
 import { enrol } from "../../relay/enrolment.ts";
 import { tlsProtocol } from "../../relay/first-byte.ts";
 import { LINK_REQUESTS, type LinkPeer, type LinkPush, NODE_REQUESTS, OPENING_METHODS } from "../../relay/link-peer.ts";
@@ -85,14 +88,37 @@ export interface HostileSupernode {
   readonly certificate: SupernodeCertificate;
   /** Supernodes that have joined it. */
   readonly peers: LinkPeer[];
+  /** Those that have attached to it. */
+  readonly nodes: Attachment[];
   pushToAll(push: LinkPush): void;
   close(): Promise<void>;
 }
 
-/** A listed member of the network that answers as it is told; what is not said, with nothing. */
+type NodeHandlers = SessionHandlers<typeof NODE_REQUESTS, Attachment>;
+
+/** What a home answers that does nothing of what it says. */
+const PRETENCE: NodeHandlers = {
+  register: () => ({}),
+  setStatus: () => ({}),
+  watch: () => ({ presences: [] }),
+  lookUp: (_node, { userId }) => ({ userId, devices: [] }),
+  send: () => ({ delivered: true }),
+  relayCredentials: () => ({ urls: [], username: "", credential: "", expiresAt: Date.now() + 3_600_000 }),
+  ping: () => ({}),
+  publishProfile: () => ({}),
+  ownProfile: () => ({ profile: null }),
+  search: () => ({ profiles: [], cursor: null, isCut: false }),
+  detach: () => ({}),
+};
+
+/**
+ * A listed member of the network that answers as it is told; what is not said, with nothing.
+ * @param home takes nodes too, and answers them so; null: nobody attaches to it
+ */
 export async function startHostileSupernode(
   network: TestNetwork,
   lies: Partial<LinkHandlers>,
+  home: Partial<NodeHandlers> | null = null,
 ): Promise<HostileSupernode> {
   const folder = new DataFolder(network.folder());
   const keys = await openSupernodeKeys(folder);
@@ -107,6 +133,7 @@ export async function startHostileSupernode(
   const token = async () => network.loginServer.enrolmentToken;
   const self = await enrol({ folder, loginServer, token, keys, anchor }, "127.0.0.1", listener.port);
   const peers: LinkPeer[] = [];
+  const nodes: Attachment[] = [];
   const onFault = () => undefined;
   const link: LinkHandlers = {
     store: () => ({}),
@@ -126,9 +153,6 @@ export async function startHostileSupernode(
     knownProfiles: () => ({ profiles: [] }),
     ...lies,
   };
-  const never = () => {
-    throw new Error("no nodes here");
-  };
   const server = new SocketServer({
     self: () => self,
     successions: () => new Uint8Array(),
@@ -136,7 +160,15 @@ export async function startHostileSupernode(
       opening: endpoint(
         OPENING_METHODS,
         {
-          attach: never,
+          attach(connection, { nonce, certificate }) {
+            if (!home) throw new KithError("supernode-busy", { seconds: 3_600 });
+            const claim = connection.takeClaim(nonce, self.value.supernodeId, keys.tlsFingerprint);
+            const inbox = InboxId.parse(toHex(randomBytes(INBOX_BYTES)));
+            const node = new Attachment(inbox, trustUserCertificate(anchor, certificate), connection.socket);
+            nodes.push(node);
+            connection.becomeNode(node);
+            return { proof: signAttachAnswer(claim, keys.signing.secretKey), inbox };
+          },
           join(connection, { nonce }) {
             const claim = connection.takeClaim(nonce, self.value.supernodeId, keys.tlsFingerprint);
             // It does not care who they are.
@@ -146,23 +178,7 @@ export async function startHostileSupernode(
         },
         onFault,
       ),
-      node: endpoint(
-        NODE_REQUESTS,
-        {
-          register: never,
-          setStatus: never,
-          watch: never,
-          lookUp: never,
-          send: never,
-          relayCredentials: never,
-          ping: never,
-          publishProfile: never,
-          ownProfile: never,
-          search: never,
-          detach: never,
-        },
-        onFault,
-      ),
+      node: endpoint(NODE_REQUESTS, { ...PRETENCE, ...home }, onFault),
       link: endpoint(LINK_REQUESTS, link, onFault),
     },
     limits: RELAY_LIMITS,
@@ -179,8 +195,9 @@ export async function startHostileSupernode(
     isFull: () => false,
   });
   listener.serve([tlsProtocol(keys, [server.protocol], RELAY_TIMES.attachTimeoutMs, listener.countRefused)], door);
+  const dial = new DialPolicy(self.value.host, []);
   const membership = await joinOthers({
-    ...{ folder, loginServer, anchor, keys, self, listen, port: ports.gossip, random: Math.random, log },
+    ...{ folder, loginServer, anchor, keys, self, dial, listen, port: ports.gossip, random: Math.random, log },
     times: RELAY_TIMES,
     isRevoked: () => false,
     gossipTimes: QUICK_GOSSIP,
@@ -188,6 +205,7 @@ export async function startHostileSupernode(
   return {
     certificate: self.value,
     peers,
+    nodes,
     pushToAll(push) {
       for (const peer of peers) peer.push(push);
     },

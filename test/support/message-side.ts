@@ -79,6 +79,7 @@ export class MessageSide {
       directory,
       attachment: { home: {} as SupernodeLink, request: send as SupernodeLink["request"] },
       surroundings,
+      isHidden: () => false,
       listener: {
         show,
         callSignal: (_from, signal) => this.callSignals.push(signal),
