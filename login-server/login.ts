@@ -44,7 +44,7 @@ export class Login {
       .select("opaque_record")
       .where("handle", "=", handle)
       .executeTakeFirst();
-    const { serverLoginState, loginResponse } = fromOpaque("login request", () =>
+    const { serverLoginState, loginResponse } = fromOpaque("login request", request, () =>
       opaque.server.startLogin({
         serverSetup: this.#parts.opaqueSetup,
         userIdentifier: handle,
@@ -65,7 +65,9 @@ export class Login {
   async prove(attemptId: string, request: string): Promise<Handle> {
     const { handle, serverLoginState, subscriber } = await this.#attempts.take(attemptId);
     try {
-      opaque.server.finishLogin({ serverLoginState, finishLoginRequest: request });
+      fromOpaque("login proof", request, () =>
+        opaque.server.finishLogin({ serverLoginState, finishLoginRequest: request }),
+      );
     } catch (error) {
       throw new KithError("wrong-password", {}, { cause: error });
     }

@@ -137,7 +137,7 @@ export class PasswordChange {
     proved: z.infer<typeof ProvedChange>,
     registrationRequest: string,
   ): Promise<{ change: string; response: string }> {
-    const { registrationResponse } = fromOpaque("registration request", () =>
+    const { registrationResponse } = fromOpaque("registration request", registrationRequest, () =>
       opaque.server.createRegistrationResponse({
         serverSetup: this.#parts.opaqueSetup,
         userIdentifier: proved.handle,

@@ -71,7 +71,7 @@ export class Registration {
     const admission = token === undefined ? null : await this.#parts.invitations.check(token);
     requireHandleFor(handle, admission);
     if (admission?.forHandle !== handle) await this.#requireFree(handle);
-    const { registrationResponse } = fromOpaque("registration request", () =>
+    const { registrationResponse } = fromOpaque("registration request", request, () =>
       opaque.server.createRegistrationResponse({
         serverSetup: this.#parts.opaqueSetup,
         userIdentifier: handle,
@@ -218,7 +218,7 @@ function requireHandleFor(handle: Handle, admission: Admission | null): void {
 /** Refuses a record that OPAQUE could not log anybody in with: the account would be lost at once. */
 export function requireRecord(serverSetup: string, record: string): void {
   const { startLoginRequest } = opaque.client.startLogin({ password: "" });
-  fromOpaque("registration record", () =>
+  fromOpaque("registration record", record, () =>
     opaque.server.startLogin({ serverSetup, userIdentifier: "", registrationRecord: record, startLoginRequest }),
   );
 }

@@ -1,4 +1,5 @@
 import { Agent, request as httpRequest } from "node:http";
+import * as opaque from "@serenity-kit/opaque";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type LoginServer, startLoginServer } from "../../login-server/server.ts";
@@ -91,16 +92,23 @@ async function goodBodies(): Promise<Record<string, Record<string, unknown>>> {
   const start = await loginStart(url, "alice", alice.password);
   const { deviceId } = alice;
   const request = loginProof(start, alice.password)?.finishLoginRequest ?? "";
+  const { startLoginRequest } = opaque.client.startLogin({ password: "x" });
+  const { registrationRequest } = opaque.client.startRegistration({ password: "x" });
+  const { record } = registration;
   return {
-    [LOGIN_HTTP.registerStart.path]: { handle: "bob", request: "AAAA" },
+    [LOGIN_HTTP.registerStart.path]: { handle: "bob", request: registrationRequest },
     [LOGIN_HTTP.registerFinish.path]: registration,
-    [LOGIN_HTTP.loginStart.path]: { handle: "alice", request: "AAAA" },
+    [LOGIN_HTTP.loginStart.path]: { handle: "alice", request: startLoginRequest },
     [LOGIN_HTTP.loginFinish.path]: { attempt: start.answer.body.attempt, request, deviceId, deviceName: "x" },
-    [LOGIN_HTTP.passwordProve.path]: { attempt: "00", request: "AAAA", registration: "AAAA" },
-    [LOGIN_HTTP.passwordFinish.path]: { change: "00", record: "AAAA", vault: registration.vault },
+    [LOGIN_HTTP.passwordProve.path]: { attempt: "00", request, registration: registrationRequest },
+    [LOGIN_HTTP.passwordFinish.path]: { change: "00", record, vault: registration.vault },
     [LOGIN_HTTP.recoveryStart.path]: { handle: "alice" },
-    [LOGIN_HTTP.recoveryProve.path]: { attempt: "00", proof: registration.proof, registration: "AAAA" },
-    [LOGIN_HTTP.accountDelete.path]: { attempt: "00", request: "AAAA" },
+    [LOGIN_HTTP.recoveryProve.path]: {
+      attempt: "00",
+      proof: registration.proof,
+      registration: registrationRequest,
+    },
+    [LOGIN_HTTP.accountDelete.path]: { attempt: "00", request },
     [LOGIN_HTTP.report.path]: { supernodeId: "00".repeat(20), at: Date.now(), room: 1, proof: registration.proof },
     [LOGIN_HTTP.enrol.path]: await enrolmentBody(url, newSupernode(1), "the token"),
   };
@@ -217,6 +225,7 @@ test("whatever is called in a session, the answer is a typed refusal or success"
     requestBuddy: { handle: "bob", greeting: "hello" },
     acceptBuddy: { userId: alice.userId },
     declineBuddy: { userId: alice.userId },
+    renew: {},
     removeBuddy: { userId: alice.userId },
     blockBuddy: { userId: alice.userId },
     unblockBuddy: { userId: alice.userId },

@@ -1,3 +1,4 @@
+import * as opaque from "@serenity-kit/opaque";
 import { expect, test } from "vitest";
 import { LIMITS } from "../../protocol/limits.ts";
 import { trustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
@@ -44,6 +45,65 @@ test("a wrong password shows at the client, and a made-up proof does not pass th
   const made = Buffer.alloc(64, 1).toString("base64url");
   const answer = await post(url, FINISH, { attempt: start.answer.body.attempt, request: made, ...device() });
   expect([answer.status, codeOf(answer)]).toEqual([401, "wrong-password"]);
+});
+
+/** What a client might send for a good message: of another length, step or group. */
+function spoiledMessages(message: string): string[] {
+  const bytes = Buffer.from(message, "base64url");
+  const filled = (value: number, from: number) => Buffer.from(bytes).fill(value, from, from + 32);
+  const spoiled = [
+    Buffer.alloc(0),
+    bytes.subarray(0, bytes.length - 1),
+    Buffer.concat([bytes, bytes]),
+    Buffer.concat([bytes, Buffer.alloc(1)]),
+    filled(0, 0),
+    filled(255, 0),
+    filled(0, bytes.length - 32),
+    filled(255, bytes.length - 32),
+  ];
+  return [...spoiled.map((text) => text.toString("base64url")), `${message}=`, `${message.slice(0, -1)}ä`];
+}
+
+test("a first message that is cut, stretched or of no group element is malformed, whoever it is about, and a good one works after it", async () => {
+  const { url } = await servers.start();
+  const alice = await register(url, "alice");
+  const { startLoginRequest } = opaque.client.startLogin({ password: alice.password });
+  const { registrationRequest } = opaque.client.startRegistration({ password: alice.password });
+  for (const name of ["alice", "nobody"]) {
+    for (const request of [...spoiledMessages(startLoginRequest), registrationRequest]) {
+      const answer = await post(url, "/v1/login/start", { handle: name, request });
+      expect([answer.status, codeOf(answer)]).toEqual([400, "malformed"]);
+    }
+  }
+  for (const request of [...spoiledMessages(registrationRequest), startLoginRequest]) {
+    expect(codeOf(await post(url, "/v1/register/start", { handle: "carol", request }))).toBe("malformed");
+  }
+  expect((await login(url, "alice", alice.password)).userId).toBe(alice.userId);
+});
+
+test("a proof that is cut or stretched proves nothing and ends its attempt", async () => {
+  const { url } = await servers.start();
+  const alice = await register(url, "alice");
+  for (const spoil of [(proof: string) => proof.slice(0, -4), (proof: string) => `${proof}AAAA`]) {
+    const good = await finishBody(url, alice);
+    const answer = await post(url, FINISH, { ...good, request: spoil(good.request) });
+    expect(codeOf(answer)).toBe("wrong-password");
+    expect(codeOf(await post(url, FINISH, good))).toBe("login-attempt-over");
+  }
+});
+
+test("a first message that was heard on the way begins another attempt, which its listener cannot finish", async () => {
+  const { url } = await servers.start();
+  const alice = await register(url, "alice");
+  const { clientLoginState, startLoginRequest } = opaque.client.startLogin({ password: alice.password });
+  const start = () => post(url, "/v1/login/start", { handle: "alice", request: startLoginRequest });
+  const [hers, heard] = [await start(), await start()];
+  expect(heard.body.attempt).not.toBe(hers.body.attempt);
+  const proof = loginProof({ answer: hers, clientLoginState }, alice.password)?.finishLoginRequest;
+  const finish = (answer: typeof hers) =>
+    post(url, FINISH, { attempt: answer.body.attempt, request: proof, ...device() });
+  expect(codeOf(await finish(heard))).toBe("wrong-password");
+  expect(codeOf(await finish(hers))).toBe("ok");
 });
 
 test("an unknown handle is answered as a known one with a wrong password is", async () => {
