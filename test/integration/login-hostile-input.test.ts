@@ -1,7 +1,7 @@
 import { Agent, request as httpRequest } from "node:http";
 import * as opaque from "@serenity-kit/opaque";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
 import { type LoginServer, startLoginServer } from "../../login-server/server.ts";
 import { ERRORS } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
@@ -21,6 +21,12 @@ import {
   type TestUser,
 } from "../support/login-api-client.ts";
 import { makeFolder, removeFolder } from "../support/login-server-fixture.ts";
+import { newDatabase } from "../support/postgres-server.ts";
+
+const base = inject("database");
+beforeEach((context) => {
+  if (base?.kind === "missing") context.skip(base.why);
+});
 
 let folder: string;
 let server: LoginServer;
@@ -30,7 +36,9 @@ beforeAll(async () => {
   folder = makeFolder();
   const endless = { burst: 1_000_000, perSecond: 1_000_000 };
   const rates = { registration: endless, login: endless, enrolment: endless, session: endless, request: endless };
-  server = await startLoginServer({ dataFolder: folder, rates, enrolmentToken: "the token", registration: "open" });
+  const database = base?.kind === "postgres" ? { database: await newDatabase(base.url) } : {};
+  const options = { dataFolder: folder, rates, enrolmentToken: "the token", registration: "open" } as const;
+  server = await startLoginServer({ ...options, ...database });
   alice = await register(server.url, "alice");
 });
 
