@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { KithError } from "../../protocol/errors.ts";
 import { Handle, type SupernodeId, type UserId } from "../../protocol/identifiers.ts";
+import { LIMITS } from "../../protocol/limits.ts";
 import { holdersOf, type Placed } from "../../protocol/placement.ts";
 import { decodeProfile, profileKeys } from "../../protocol/profile.ts";
 import { parseQuery, searchKey } from "../../protocol/search-term.ts";
@@ -38,6 +39,10 @@ const page = (profiles: Uint8Array[]) => ({ profiles, more: false, isCut: false 
 const refuse = () => {
   throw new KithError("rate-limited", { seconds: 1 });
 };
+/** Longer than a look-up waits before it asks the next one, and than `watch` waits for its answer. */
+const LATE_MS = 1_600;
+const late = <T>(value: T) => new Promise<T>((resolve) => setTimeout(() => resolve(value), LATE_MS));
+const TOO_LARGE = new Uint8Array(2 * LIMITS.maxFrameBytes);
 const never = () => new Promise<never>(() => undefined);
 
 const BEHAVIOURS: Record<string, (told: Told) => Partial<LinkHandlers>> = {
@@ -75,6 +80,25 @@ const BEHAVIOURS: Record<string, (told: Told) => Partial<LinkHandlers>> = {
     knownProfiles: never,
     store: never,
     storeProfile: never,
+  }),
+  "answers late, and with what was true before": ({ oldLease, oldProfile }) => ({
+    find: () => late({ records: [record(oldLease)] }),
+    async watchLeases(peer, { add }) {
+      await late({});
+      for (const userId of add) peer.push({ name: "leaseChanged", value: { userId, ...record(oldLease) } });
+      return {};
+    },
+    searchProfiles: () => late(page([oldProfile])),
+    knownProfiles: () => late({ profiles: [oldProfile] }),
+  }),
+  "answers with more than a frame holds": () => ({
+    find: () => ({ records: [record(TOO_LARGE)] }),
+    watchLeases(peer, { add }) {
+      for (const userId of add) peer.push({ name: "leaseChanged", value: { userId, ...record(TOO_LARGE) } });
+      return {};
+    },
+    searchProfiles: () => page([TOO_LARGE]),
+    knownProfiles: () => ({ profiles: [TOO_LARGE] }),
   }),
   "answers with floods": ({ lease, profile }) => ({
     find: () => ({ records: Array.from({ length: CROWD / 20 }, () => record(lease)) }),

@@ -186,6 +186,24 @@ describe("the directory", () => {
     expect(await codeOf(join(0, { certificate: { networkId: strangers.networkId } }))).toBe("certificate-forged");
   });
 
+  it("bounds what one supernode may ask, serves others meanwhile, and shows it to its operator", async () => {
+    const status = { host: "127.0.0.1", port: 0 };
+    const small = await TestNetwork.start(1, { status, limits: { linkRequestBurst: 50, linkRequestsPerSecond: 5 } });
+    cleanUps.push(() => void small.close());
+    const link = await joinRaw(small, small.at(0));
+    const { userId } = small.authority.device();
+    const asked = Array.from({ length: 200 }, () => codeOf(link.call("find", { userId })));
+    const node = await TestNode.online(small.at(0), small.authority.device());
+    expect(await codeOf(node.call("lookUp", { userId: node.userId }))).toBe("no error");
+    const codes = await Promise.all(asked);
+    expect(new Set(codes)).toEqual(new Set(["no error", "rate-limited"]));
+    const metrics = await (await fetch(`${small.supernodes[0]?.statusUrl}metrics`)).text();
+    const refused = codes.filter((code) => code === "rate-limited").length;
+    expect(metrics).toContain(`kith_requests_refused_total{from="supernode",code="rate-limited"} ${refused}`);
+    node.close();
+    link.socket.disconnect();
+  });
+
   it("bounds what one supernode may watch", async () => {
     const small = await TestNetwork.start(1, { limits: { maxWatchesPerLink: 3 } });
     cleanUps.push(() => void small.close());
