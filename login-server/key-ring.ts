@@ -9,7 +9,14 @@ import { concatBytes, utf8 } from "../protocol/bytes.ts";
 import { KithError } from "../protocol/errors.ts";
 import type { NetworkId } from "../protocol/identifiers.ts";
 import { decodeSuccession } from "../protocol/network-key.ts";
-import { firstChain, follow, keyAt, type NetworkKeyChain, placeAt } from "../protocol/network-key-chain.ts";
+import {
+  firstChain,
+  follow,
+  keyAt,
+  type NetworkKeyChain,
+  newestFingerprint,
+  placeAt,
+} from "../protocol/network-key-chain.ts";
 import { networkIdOf, type SigningKeyPair, sha256, signingKeyPair } from "../protocol/node-crypto.ts";
 import type { NetworkKeys } from "./network-keys.ts";
 import type { Schema } from "./storage/schema.ts";
@@ -34,7 +41,7 @@ export class KeyRing {
 
   /** What a person compares, or a link names: of the newest key, announced or in use. */
   get fingerprint(): NetworkId {
-    return networkIdOf(keyAt(this.#chain, this.#chain.successions.length));
+    return newestFingerprint(this.#chain);
   }
 
   /** A key pair that was made here and is on the disk. */

@@ -4,6 +4,7 @@
  * person whose computer it is.
  */
 import { z } from "zod";
+import { NetworkId } from "./identifiers.ts";
 import { Notice } from "./ipc-schema.ts";
 
 /** What the person allows it to use. */
@@ -45,6 +46,8 @@ export const SupernodeOrder = z.discriminatedUnion("kind", [
     kind: z.literal("start"),
     dataFolder: z.string(),
     loginServer: z.string(),
+    /** Fingerprint of the network's newest key, as the app believes it. */
+    networkKey: NetworkId,
     /** How others reach this computer: the address that the login server sees. */
     host: z.string(),
     /** 0 takes the port of the last time, or any free one. */

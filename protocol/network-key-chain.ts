@@ -119,6 +119,11 @@ export function keyAt({ firstKey, successions }: NetworkKeyChain, place: number)
   return successions[place - 1]?.value.key ?? firstKey;
 }
 
+/** What a person compares, or a link names, of the newest key. The first one's is the network's ID. */
+export function newestFingerprint(chain: NetworkKeyChain): NetworkId {
+  return networkIdOf(keyAt(chain, chain.successions.length));
+}
+
 /**
  * Until when what a key has signed is believed, in ms since 1970: the end that its successor has
  * set, or the time at which that one's own successor takes over. So two keys are good at a time at the most.

@@ -44,6 +44,7 @@ async function main(): Promise<void> {
   const supernode = await startSupernode({
     dataFolder: order.dataFolder,
     loginServer: order.loginServer,
+    networkKey: order.networkKey,
     enrolmentToken: () => orders.askForToken(),
     listen: listenAddressFor(order.host),
     host: order.host,

@@ -2,6 +2,7 @@
 import { KithError } from "../../protocol/errors.ts";
 import type { DeviceAddress, NetworkId, UserId } from "../../protocol/identifiers.ts";
 import type { LineView, Notice, SessionView } from "../../protocol/ipc-schema.ts";
+import { newestFingerprint } from "../../protocol/network-key-chain.ts";
 import { type KeyNews, NetworkTrust } from "../../protocol/network-trust.ts";
 import type { TrustAnchor } from "../../protocol/trust.ts";
 import { appSignatures } from "./account-keys.ts";
@@ -276,6 +277,7 @@ export class AccountSession {
     const { session } = this.sync;
     return {
       loginServer: this.#parts.account.loginServer,
+      networkKey: newestFingerprint(this.#trust.chain),
       account: `${this.#parts.account.network.networkId} ${this.self.userId}`,
       get isOpen() {
         return session.open;

@@ -146,7 +146,7 @@ export class DesktopSupernode {
     this.#enter({ kind: "up", run, report: null });
   }
 
-  #order({ account, loginServer }: SupernodeSponsor, host: string): SupernodeRun["order"] {
+  #order({ account, loginServer, networkKey }: SupernodeSponsor, host: string): SupernodeRun["order"] {
     const { supernodeMbit, supernodeMonthGb, supernodePort } = this.#parts.settings();
     // Named after a hash: the process is to know nothing of the account, its name included.
     const folder = createHash("sha256").update(account).digest("hex").slice(0, 16);
@@ -154,6 +154,7 @@ export class DesktopSupernode {
       kind: "start",
       dataFolder: join(this.#parts.dataFolder, "supernode", folder),
       loginServer,
+      networkKey,
       host,
       port: supernodePort,
       caps: { bytesPerSecond: supernodeMbit * MBIT_BYTES, bytesPerMonth: supernodeMonthGb * GB_BYTES },

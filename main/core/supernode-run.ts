@@ -1,5 +1,6 @@
 /** One process that is a supernode, from its start to its end: tickets for it, and its place on the login server's list. */
 import type { SupernodeNews, SupernodeOrder, SupernodeReport } from "../../protocol/desktop-supernode.ts";
+import type { NetworkId } from "../../protocol/identifiers.ts";
 import type { Notice } from "../../protocol/ipc-schema.ts";
 import { TIMES } from "../../protocol/limits.ts";
 import type { LOGIN_METHODS } from "../../protocol/login-api.ts";
@@ -10,6 +11,8 @@ import type { SupernodeHost, SupernodeProcess } from "./supernode-host.ts";
 /** What a supernode needs of whoever is signed in. */
 export interface SupernodeSponsor {
   readonly loginServer: string;
+  /** Fingerprint of the network's newest key. */
+  readonly networkKey: NetworkId;
   /** Tells accounts apart: each has a supernode, and so a data folder, of its own. */
   readonly account: string;
   readonly isOpen: boolean;

@@ -10,10 +10,12 @@ import type { SupernodeHost, SupernodeProcessListener, Supply } from "../../main
 import type { SupernodeSponsor } from "../../main/core/supernode-run.ts";
 import type { SupernodeOrder, SupernodeReport } from "../../protocol/desktop-supernode.ts";
 import { KithError } from "../../protocol/errors.ts";
+import { NetworkId } from "../../protocol/identifiers.ts";
 import type { Settings, SupernodeView } from "../../protocol/ipc-schema.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { until } from "../support/until.ts";
 
+const NETWORK_KEY = NetworkId.parse("0a".repeat(20));
 const REPORT: SupernodeReport = {
   stage: { kind: "member" },
   port: 4_433,
@@ -91,6 +93,7 @@ function scene() {
     state.isSignedIn
       ? {
           loginServer: "https://login.example",
+          networkKey: NETWORK_KEY,
           account: "network alice",
           isOpen: state.isOpen,
           request: request as SupernodeSponsor["request"],
@@ -171,6 +174,7 @@ describe("this computer as a supernode", () => {
       kind: "start",
       dataFolder: expect.stringMatching(/^\/profile\/supernode\/[0-9a-f]{16}$/),
       loginServer: "https://login.example",
+      networkKey: NETWORK_KEY,
       host: "198.51.100.7",
       port: 4_433,
       caps: { bytesPerSecond: 1_000_000, bytesPerMonth: 50e9 },
