@@ -5,7 +5,7 @@ import { requireAttachAnswer, requireProtocolVersion, signAttach } from "../prot
 import { equalBytes } from "../protocol/bytes.ts";
 import { KithError } from "../protocol/errors.ts";
 import { PROTOCOL_VERSION } from "../protocol/limits.ts";
-import { supernodeSocketOptions, supernodeUrl } from "../protocol/pinned-tls.ts";
+import { type OpenStream, supernodeSocketOptions, supernodeUrl } from "../protocol/pinned-tls.ts";
 import { caller } from "../protocol/rpc.ts";
 import { Challenge, LINK_METHODS } from "../protocol/supernode-api.ts";
 import { type TrustAnchor, trustSupernodeCertificate } from "../protocol/trust.ts";
@@ -17,6 +17,8 @@ export interface LinkIdentity {
   readonly signSecret: Uint8Array;
   /** This supernode's own certificate, as it is now. */
   readonly self: () => Member;
+  /** Connects to those only who may be dialled. */
+  readonly open: OpenStream;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface LinkIdentity {
  * @throws KithError `supernode-unreachable`, `supernode-untrusted`, `protocol-version`, or the other one's refusal
  */
 export async function openJoinedSocket(target: Member, identity: LinkIdentity, timeoutMs: number): Promise<Socket> {
-  const socket = io(supernodeUrl(target.value), supernodeSocketOptions(target.value));
+  const socket = io(supernodeUrl(target.value), supernodeSocketOptions(target.value, identity.open));
   try {
     const challenge = await receiveChallenge(socket, timeoutMs);
     await join(socket, target, identity, challenge, timeoutMs);

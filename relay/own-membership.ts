@@ -5,6 +5,7 @@ import { caller } from "../protocol/rpc.ts";
 import { LINK_METHODS } from "../protocol/supernode-api.ts";
 import { type TrustAnchor, trustSupernodeList } from "../protocol/trust.ts";
 import type { DataFolder } from "./data-folder.ts";
+import type { DialPolicy } from "./dial-policy.ts";
 import { type LinkIdentity, openJoinedSocket } from "./joined-socket.ts";
 import type { LoginServerClient } from "./login-server-client.ts";
 import type { IsRevoked } from "./membership/certificate-directory.ts";
@@ -19,6 +20,7 @@ import type { SupernodeKeys } from "./supernode-keys.ts";
 
 const FILE = "members";
 const ASKED_AT_ONCE = 3;
+const MAX_TOLD = 100;
 
 export interface OwnMembershipParts {
   readonly folder: DataFolder;
@@ -27,6 +29,7 @@ export interface OwnMembershipParts {
   readonly isRevoked: IsRevoked;
   readonly keys: SupernodeKeys;
   readonly self: Member;
+  readonly dial: DialPolicy;
   /** The address to listen on. */
   readonly listen: string;
   readonly port: DatagramPort;
@@ -42,7 +45,7 @@ export interface OwnMembershipParts {
  * @throws KithError `option-invalid`
  */
 export async function joinOthers(parts: OwnMembershipParts): Promise<GossipMembership> {
-  const { folder, anchor, keys, self, listen, port, random, times, log } = parts;
+  const { folder, anchor, keys, self, dial, listen, port, random, times, log } = parts;
   const remembered = folder.read(FILE);
   const remembersOthers =
     remembered !== null &&
@@ -57,7 +60,8 @@ export async function joinOthers(parts: OwnMembershipParts): Promise<GossipMembe
     seeds: remembersOthers ? [] : await listed(parts),
     port,
     otherPort: await openUdpPort(listen, 0),
-    probeTcp: (certificate) => isReachableByTcp(certificate, times.tcpReachMs),
+    probeTcp: (certificate) => isReachableByTcp(certificate, dial.open, times.tcpReachMs),
+    mayDial: onlyWhere(dial, log),
     memory: { read: () => remembered, write: (bytes) => folder.write(FILE, bytes) },
     random,
     log,
@@ -70,7 +74,7 @@ export async function joinOthers(parts: OwnMembershipParts): Promise<GossipMembe
   const polling = setInterval(() => {
     if (membership.members().size === 1) void meetListed();
   }, times.listPollMs);
-  const identity = { anchor, signSecret: keys.signing.secretKey, self: () => self };
+  const identity = { anchor, signSecret: keys.signing.secretKey, self: () => self, open: dial.open };
   const asking = setInterval(() => {
     const { kind } = membership.stage;
     if (kind === "member") return;
@@ -84,6 +88,19 @@ export async function joinOthers(parts: OwnMembershipParts): Promise<GossipMembe
     clearInterval(asking);
   });
   return membership;
+}
+
+/** What the dial policy says; its operator is told once of each address that is passed over. */
+function onlyWhere(dial: DialPolicy, log: Logger): (address: string) => boolean {
+  const told = new Set<string>();
+  return (address) => {
+    if (dial.allows(address)) return true;
+    if (told.size < MAX_TOLD && !told.has(address)) {
+      told.add(address);
+      log.warn({ address }, "a supernode's certificate names an address inside a network: it is not dialled");
+    }
+    return false;
+  };
 }
 
 /** By TCP, while nobody answers by UDP. Never rejects. */

@@ -6,6 +6,7 @@ import type { NetworkTrust } from "../protocol/network-trust.ts";
 import { Attachments } from "./attachments.ts";
 import type { CallRelay } from "./call-relay.ts";
 import type { ConnectionPhase } from "./connection.ts";
+import type { DialPolicy } from "./dial-policy.ts";
 import { Door } from "./door.ts";
 import { endpoint } from "./endpoint.ts";
 import { goodbye } from "./goodbye.ts";
@@ -41,6 +42,7 @@ export interface ServicesParts {
   readonly keys: SupernodeKeys;
   /** This supernode's own certificate, as it is now. */
   readonly self: () => Member;
+  readonly dial: DialPolicy;
   readonly membership: Membership;
   readonly records: RecordStore & ReplicatedStore;
   readonly relay: Pick<CallRelay, "credentialsFor">;
@@ -112,7 +114,7 @@ export class Services {
       replicate: (peer, message) => this.replicator.receive(peer, message),
       isMember: () => membership.stage.kind === "member",
     });
-    const identity = { anchor, signSecret: keys.signing.secretKey, self: parts.self };
+    const identity = { anchor, signSecret: keys.signing.secretKey, self: parts.self, open: parts.dial.open };
     this.standings = new HolderStandings(times);
     const { standings } = this;
     this.#peers = new Peers({ self, membership, local, link: { identity, times, random }, standings, now, log });

@@ -1,7 +1,6 @@
 /** The gossip's share in the UDP port that the TURN server listens on: the first byte says whose a packet is. */
 import { GOSSIP_FIRST_BYTE } from "../protocol/gossip-packet.ts";
 import type { DatagramPort } from "./membership/datagram-port.ts";
-import { HostNames } from "./membership/host-names.ts";
 import { TransportAddress } from "./turn/transport-address.ts";
 import type { TurnServer } from "./turn/turn-server.ts";
 import type { PortNeighbour } from "./turn/turn-settings.ts";
@@ -10,7 +9,6 @@ import type { PortNeighbour } from "./turn/turn-settings.ts";
 export class SharedUdpPort implements DatagramPort, PortNeighbour {
   readonly firstByte = GOSSIP_FIRST_BYTE;
   readonly port: number;
-  readonly #names = new HostNames();
   #server: TurnServer | null = null;
   #listener: (datagram: Uint8Array) => void = () => undefined;
 
@@ -30,9 +28,8 @@ export class SharedUdpPort implements DatagramPort, PortNeighbour {
     this.#listener = listener;
   }
 
-  send(datagram: Uint8Array, host: string, port: number): void {
-    const address = this.#names.addressOf(host);
-    const to = address === null ? null : TransportAddress.parse(address, port);
+  send(datagram: Uint8Array, address: string, port: number): void {
+    const to = TransportAddress.parse(address, port);
     if (to) this.#server?.sendForNeighbour(datagram, to);
   }
 

@@ -6,6 +6,7 @@ import type { TrustAnchor } from "../protocol/trust.ts";
 import { KITH_VERSION } from "../protocol/version.ts";
 import { DEFAULT_CALL_RELAY, type RelayingChoice } from "./call-relay-options.ts";
 import { DataFolder } from "./data-folder.ts";
+import { DialPolicy } from "./dial-policy.ts";
 import { type EnrolmentParts, enrol, isDueForRenewal, keptCertificate, renew } from "./enrolment.ts";
 import { tlsProtocol } from "./first-byte.ts";
 import { admitted, outsideTheDoor } from "./guarded.ts";
@@ -128,12 +129,13 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   undo.push(() => ports.close());
   const { listener, relay } = ports;
   let self = await enrol(enrolment, host, listener.port);
+  const dial = new DialPolicy(host, relaying.kind === "own" ? relaying.options.allowedPeers : []);
   const records = await openRecords(folder, anchor, log);
   undo.push(() => records.close());
   const tally = new RequestTally();
   const notices = new NetworkNotices({ anchor, folder, log });
   const membership = await joinOthers({
-    ...{ folder, loginServer, anchor, keys, self, listen, port: ports.gossip, random, times, log },
+    ...{ folder, loginServer, anchor, keys, self, dial, listen, port: ports.gossip, random, times, log },
     isRevoked: (serial, issuedAt) => notices.isOver({ serial, issuedAt }),
     gossipTimes: options.gossipTimes ?? {},
   });
@@ -153,6 +155,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     trust,
     keys,
     self: () => self,
+    dial,
     membership,
     records,
     relay,

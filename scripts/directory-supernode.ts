@@ -18,7 +18,7 @@ import { Replication } from "../relay/records/replication.ts";
 import { REPLICATION_LIMITS, ReplicationMetrics } from "../relay/records/replication-parts.ts";
 import { trustRecord } from "../relay/trusted-record.ts";
 import { type DirectoryFrame, DirectoryLink, type LinkOwner, type ToldRecord } from "./directory-link.ts";
-import { isOpen, type Standpoint } from "./directory-standpoint.ts";
+import { isOpen, LOOPBACK, type Standpoint } from "./directory-standpoint.ts";
 
 /** As relay/replicator.ts, relay/look-up.ts and relay/relay-times.ts have them. */
 const TICK_MS = 100;
@@ -42,10 +42,10 @@ const SILENT: HolderAnswer = { kind: "failed", fault: "silent" };
 
 export class DirectorySupernode implements LinkOwner {
   readonly #standpoint: Standpoint;
-  readonly #replicas: number;
-  readonly #records = new PackedRecords([1, 2], 4);
   readonly #membership: GossipMembership;
-  readonly #replication: Replication;
+  #replicas: number;
+  #records: PackedRecords;
+  #replication: Replication;
   readonly #standings = new HolderStandings();
   readonly #links = new Map<SupernodeId, DirectoryLink>();
   readonly #questions = new Map<number, Question>();
@@ -65,25 +65,14 @@ export class DirectorySupernode implements LinkOwner {
       seeds,
       port,
       otherPort,
+      mayDial: (address) => address === LOOPBACK,
       probeTcp: (certificate) => isOpen(certificate.port),
       memory: { read: () => null, write: () => undefined },
       random: Math.random,
       log: pino({ level: "silent" }),
     });
-    this.#replication = new Replication(
-      {
-        self: this.id,
-        store: this.#records,
-        members: { has: (id) => this.#membership.members().has(id), placement: () => this.#membership.placement() },
-        replicas,
-        limits: REPLICATION_LIMITS,
-        metrics: new ReplicationMetrics(),
-        random: Math.random,
-        trustLease: (lease) => trustLease(anchor.networkId, anchor.now(), lease),
-        send: (to, message) => this.#link(to)?.send({ type: "replicate", message: encodeReplicationMessage(message) }),
-      },
-      anchor.now(),
-    );
+    this.#records = emptyRecords();
+    this.#replication = this.#newReplication();
     this.#membership.onChange(({ kind }) => {
       if (kind === "renewed") return;
       this.#changedAt = anchor.now();
@@ -102,6 +91,13 @@ export class DirectorySupernode implements LinkOwner {
 
   get memberCount(): number {
     return this.#membership.members().size;
+  }
+
+  /** Forgets all records, and keeps so many replicas from now on. */
+  beginAnew(replicas: number): void {
+    this.#replicas = replicas;
+    this.#records = emptyRecords();
+    this.#replication = this.#newReplication();
   }
 
   hold(lease: Signed<Lease>): void {
@@ -175,6 +171,24 @@ export class DirectorySupernode implements LinkOwner {
     this.#membership.linkLost(link.peer);
   }
 
+  #newReplication(): Replication {
+    const { anchor } = this.#standpoint;
+    return new Replication(
+      {
+        self: this.id,
+        store: this.#records,
+        members: { has: (id) => this.#membership.members().has(id), placement: () => this.#membership.placement() },
+        replicas: this.#replicas,
+        limits: REPLICATION_LIMITS,
+        metrics: new ReplicationMetrics(),
+        random: Math.random,
+        trustLease: (lease) => trustLease(anchor.networkId, anchor.now(), lease),
+        send: (to, message) => this.#link(to)?.send({ type: "replicate", message: encodeReplicationMessage(message) }),
+      },
+      anchor.now(),
+    );
+  }
+
   #ask(holder: SupernodeId, userId: UserId, answered: (answer: HolderAnswer) => void): void {
     if (holder === this.id) {
       queueMicrotask(() => answered(this.#judge(userId, this.#told(userId))));
@@ -215,4 +229,9 @@ export class DirectorySupernode implements LinkOwner {
     this.#links.set(to, link);
     return link;
   }
+}
+
+/** Few records each, so few segments of an index. */
+function emptyRecords(): PackedRecords {
+  return new PackedRecords([1, 2], 4);
 }

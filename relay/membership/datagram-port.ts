@@ -2,12 +2,11 @@
 import { createSocket, type Socket } from "node:dgram";
 import { isIP } from "node:net";
 import { KithError } from "../../protocol/errors.ts";
-import { HostNames } from "./host-names.ts";
 
 export interface DatagramPort {
   readonly port: number;
-  /** Sends, or loses: like any datagram. `host` may be a name. */
-  send(datagram: Uint8Array, host: string, port: number): void;
+  /** Sends to an IP address, or loses: like any datagram. */
+  send(datagram: Uint8Array, address: string, port: number): void;
   onDatagram(listener: (datagram: Uint8Array) => void): void;
   close(): void;
 }
@@ -15,7 +14,7 @@ export interface DatagramPort {
 /** @throws KithError `port-in-use`, `option-invalid` */
 export async function openUdpPort(listen: string, port: number): Promise<DatagramPort> {
   const type = isIP(listen) === 6 ? "udp6" : "udp4";
-  // Every recipient is resolved before it is sent to; dgram's own look-up would cost a thread each.
+  // Recipients are addresses, no names; dgram's own look-up would cost a thread each.
   const socket = createSocket({ type, lookup: (host, _options, done) => done(null, host, isIP(host)) });
   await bound(socket, listen, port);
   return new UdpPort(socket, type);
@@ -41,7 +40,6 @@ function bound(socket: Socket, listen: string, port: number): Promise<void> {
 class UdpPort implements DatagramPort {
   readonly #socket: Socket;
   readonly #family: 4 | 6;
-  readonly #names = new HostNames();
   #isClosed = false;
 
   constructor(socket: Socket, type: "udp4" | "udp6") {
@@ -55,10 +53,9 @@ class UdpPort implements DatagramPort {
     return this.#socket.address().port;
   }
 
-  send(datagram: Uint8Array, host: string, port: number): void {
+  send(datagram: Uint8Array, address: string, port: number): void {
     if (this.#isClosed) return;
-    const address = this.#names.addressOf(host);
-    const reachable = address && this.#mapped(address);
+    const reachable = this.#mapped(address);
     if (reachable) this.#socket.send(datagram, port, reachable, () => undefined);
   }
 

@@ -20,6 +20,7 @@ import type { Door, GossipEffect } from "./gossip-context.ts";
 import { GossipCore, type GossipEvent } from "./gossip-core.ts";
 import type { GossipMetrics } from "./gossip-metrics.ts";
 import { GOSSIP_TIMES, type GossipTimes } from "./gossip-times.ts";
+import { HostNames } from "./host-names.ts";
 import { decodeMembers, encodeMembers } from "./member-file.ts";
 import { newGossipKeyPair, PacketSeal } from "./packet-seal.ts";
 import type { Peer } from "./peer.ts";
@@ -40,6 +41,8 @@ export interface GossipMembershipParts {
   readonly port: DatagramPort;
   /** Another one on the same machine, to send from only: what a newcomer's firewall thinks of strangers. Closed too. */
   readonly otherPort: DatagramPort;
+  /** Whether packets may go to this IP address. */
+  readonly mayDial: (address: string) => boolean;
   /** Never rejects. */
   readonly probeTcp: (certificate: SupernodeCertificate) => Promise<boolean>;
   readonly memory: { read(): Uint8Array | null; write(bytes: Uint8Array): void };
@@ -52,6 +55,7 @@ export class GossipMembership implements Membership {
   readonly #parts: GossipMembershipParts;
   readonly #core: GossipCore;
   readonly #seal: PacketSeal;
+  readonly #names: HostNames;
   readonly #listeners = new Set<(change: MembershipChange) => void>();
   readonly #stageListeners = new Set<(stage: Stage) => void>();
   readonly #members = new Map<SupernodeId, Member>();
@@ -66,6 +70,7 @@ export class GossipMembership implements Membership {
   constructor(parts: GossipMembershipParts) {
     this.#parts = parts;
     this.#clock = new SteadyClock(parts.anchor.now);
+    this.#names = new HostNames(parts.mayDial);
     const keys = newGossipKeyPair();
     this.#seal = new PacketSeal(parts.self.value.supernodeId, keys);
     this.#core = new GossipCore(
@@ -222,7 +227,8 @@ export class GossipMembership implements Membership {
   /** Only ever to where a certificate says: whoever forges a source address draws no answer there. */
   #sendTo({ value: { host, port } }: Signed<SupernodeCertificate>, packet: Uint8Array, through: Door): void {
     const door = through === "own" ? this.#parts.port : this.#parts.otherPort;
-    door.send(packet, host, port);
+    const address = this.#names.addressOf(host);
+    if (address) door.send(packet, address, port);
   }
 
   async #probeTcp(certificate: SupernodeCertificate): Promise<void> {

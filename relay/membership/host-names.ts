@@ -12,10 +12,23 @@ interface ResolvedName {
 
 export class HostNames {
   readonly #names = new Map<string, ResolvedName>();
+  readonly #mayDial: (address: string) => boolean;
 
-  /** @param host a name or an address @returns null the first time a name is asked for, and while it has no address */
+  /** @param mayDial whether packets may go to this address: a name may lead anywhere */
+  constructor(mayDial: (address: string) => boolean) {
+    this.#mayDial = mayDial;
+  }
+
+  /**
+   * @param host a name or an address
+   * @returns null the first time a name is asked for, while it has no address, and if that must not be dialled
+   */
   addressOf(host: string): string | null {
-    if (isIP(host)) return host;
+    const address = isIP(host) ? host : this.#resolved(host);
+    return address !== null && this.#mayDial(address) ? address : null;
+  }
+
+  #resolved(host: string): string | null {
     const known = this.#names.get(host);
     const isFresh = known !== undefined && performance.now() - known.at < NAME_LIFE_MS;
     if (!isFresh) {

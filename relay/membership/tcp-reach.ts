@@ -3,28 +3,37 @@ import tls from "node:tls";
 import { equalBytes } from "../../protocol/bytes.ts";
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import { sha256 } from "../../protocol/node-crypto.ts";
+import type { OpenStream } from "../../protocol/pinned-tls.ts";
 
 /** Never rejects. */
-export function isReachableByTcp(certificate: SupernodeCertificate, withinMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = tls.connect({
-      host: certificate.host,
-      port: certificate.port,
-      minVersion: "TLSv1.3",
-      // Authorities say nothing about a self-signed certificate; the fingerprint decides.
-      rejectUnauthorized: false,
-    });
-    const settle = (isReachable: boolean) => {
-      clearTimeout(patience);
-      socket.removeAllListeners("secureConnect");
-      socket.destroy();
-      resolve(isReachable);
-    };
-    const patience = setTimeout(() => settle(false), withinMs);
-    socket.on("error", () => settle(false));
-    socket.once("secureConnect", () => {
-      const shown = socket.getPeerCertificate().raw;
-      settle(Boolean(shown) && equalBytes(sha256(shown), certificate.tlsFingerprint));
-    });
+export async function isReachableByTcp(
+  { host, port, tlsFingerprint }: SupernodeCertificate,
+  open: OpenStream,
+  withinMs: number,
+): Promise<boolean> {
+  let settle: (isReachable: boolean) => void = () => undefined;
+  const answered = new Promise<boolean>((resolve) => {
+    settle = resolve;
   });
+  const patience = setTimeout(() => settle(false), withinMs);
+  const opened = open(host, port).then(
+    (stream) => {
+      // Authorities say nothing about a self-signed certificate; the fingerprint decides.
+      const socket = tls.connect({ socket: stream, minVersion: "TLSv1.3", rejectUnauthorized: false });
+      socket.on("error", () => settle(false));
+      socket.once("secureConnect", () => {
+        const shown = socket.getPeerCertificate().raw;
+        settle(Boolean(shown) && equalBytes(sha256(shown), tlsFingerprint));
+      });
+      return socket;
+    },
+    () => {
+      settle(false);
+      return null;
+    },
+  );
+  const isReachable = await answered;
+  clearTimeout(patience);
+  void opened.then((socket) => socket?.destroy());
+  return isReachable;
 }

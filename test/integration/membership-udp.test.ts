@@ -9,6 +9,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { encodeHello, HELLO_BYTES } from "../../protocol/gossip-packet.ts";
 import { sha256, signingKeyPair } from "../../protocol/node-crypto.ts";
 import { trustAnchor } from "../../protocol/trust.ts";
+import { DialPolicy } from "../../relay/dial-policy.ts";
 import { type DatagramPort, openUdpPort } from "../../relay/membership/datagram-port.ts";
 import { GossipMembership } from "../../relay/membership/gossip-membership.ts";
 import { isReachableByTcp } from "../../relay/membership/tcp-reach.ts";
@@ -18,6 +19,7 @@ import { TestAuthority } from "../support/test-identities.ts";
 import { until } from "../support/until.ts";
 
 /** Ten times as fast as in earnest, where it is the sockets that are under test and not the pace. */
+const dial = new DialPolicy("127.0.0.1", []);
 const QUICK = {
   foundMs: 400,
   helloMs: 200,
@@ -129,7 +131,8 @@ async function start({ tcp = "open", former, serial = 1 }: Choices = {}): Promis
     seeds: supernodes.map((other) => other.actor.certificate),
     port: line,
     otherPort,
-    probeTcp: (certificate) => isReachableByTcp(certificate, 1_000),
+    mayDial: (address) => address === "127.0.0.1",
+    probeTcp: (certificate) => isReachableByTcp(certificate, dial.open, 1_000),
     memory: {
       read: () => stored,
       write: (bytes) => {
