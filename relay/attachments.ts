@@ -15,10 +15,16 @@ import type { RelayTimes } from "./relay-times.ts";
 
 const NO_STATUS = new Uint8Array(0);
 
+/** What is kept of a device's certificate: there are ten thousand of them. */
+export interface AttachedCertificate {
+  readonly value: Pick<UserCertificate, "userId" | "deviceId" | "signKey" | "serial" | "issuedAt" | "expiresAt">;
+  readonly bytes: Uint8Array;
+}
+
 /** One device while its socket is open. */
 export class Attachment {
   readonly inbox: InboxId;
-  readonly certificate: Signed<UserCertificate>;
+  readonly certificate: AttachedCertificate;
   sealedStatus: Uint8Array = NO_STATUS;
   /** Since when the device wants to look offline, by its latest lease; null if it does not. */
   hiddenSince: number | null = null;
@@ -27,7 +33,7 @@ export class Attachment {
 
   constructor(inbox: InboxId, certificate: Signed<UserCertificate>, socket: Socket) {
     this.inbox = inbox;
-    this.certificate = certificate;
+    this.certificate = kept(certificate);
     this.#socket = socket;
   }
 
@@ -209,6 +215,12 @@ export class Attachments {
     const change = this.stateOf(attachment.inbox);
     for (const listener of this.#listeners) listener(attachment, change);
   }
+}
+
+/** The key is copied: a view would keep a buffer of its own alive, with hundreds of bytes around its 32. */
+function kept({ value, bytes }: Signed<UserCertificate>): AttachedCertificate {
+  const { userId, deviceId, signKey, serial, issuedAt, expiresAt } = value;
+  return { value: { userId, deviceId, signKey: Uint8Array.from(signKey), serial, issuedAt, expiresAt }, bytes };
 }
 
 function deviceKey({ userId, deviceId }: DeviceAddress): string {

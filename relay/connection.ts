@@ -11,6 +11,7 @@ import type { LinkPeer, LinkPush } from "./link-peer.ts";
 import type { RelayLimits } from "./relay-limits.ts";
 import { RequestGate, weightOf } from "./request-gate.ts";
 import type { RequestTally } from "./request-tally.ts";
+import { writeInSmallPieces } from "./small-writes.ts";
 
 /** What the requests of each kind of socket go to. */
 export interface Endpoints {
@@ -69,6 +70,7 @@ export class Connection {
 
   becomeNode(attachment: Attachment): void {
     this.phase = { kind: "node", attachment };
+    writeInSmallPieces(this.stream);
   }
 
   /** @returns the far end, for the services here to push to */

@@ -32,11 +32,13 @@ export function welcome(
     refused("silent");
     socket.destroy();
   }, timeoutMs);
-  socket.once("close", () => clearTimeout(silence));
+  const stop = () => clearTimeout(silence);
+  socket.once("close", stop);
   // A reset is no concern of ours; whoever takes the connection over sees it close.
-  socket.on("error", () => socket.destroy());
+  socket.on("error", destroy);
   socket.once("data", (chunk: Buffer) => {
-    clearTimeout(silence);
+    stop();
+    socket.off("close", stop);
     const protocol = protocols.find((candidate) => candidate.claims(chunk[0] ?? -1));
     if (!protocol) {
       refused("unknown-protocol");
@@ -47,6 +49,11 @@ export function welcome(
     socket.unshift(chunk);
     protocol.take(socket);
   });
+}
+
+/** One for all: a connection keeps it for as long as it is open. */
+function destroy(this: Socket): void {
+  this.destroy();
 }
 
 export interface TlsIdentity {

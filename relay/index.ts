@@ -1,4 +1,5 @@
 /** The supernode as a process: options in, one line out, signals handled. */
+import "./heap-size.ts";
 import { pino } from "pino";
 import { authority } from "../protocol/certificate.ts";
 import { KithError } from "../protocol/errors.ts";

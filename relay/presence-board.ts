@@ -1,4 +1,5 @@
 /** Who here watches whom. Keeps every watched user's presence right and tells the watchers of every change. */
+import { createHash } from "node:crypto";
 import { toHex } from "../protocol/bytes.ts";
 import type { SupernodeId, UserId } from "../protocol/identifiers.ts";
 import type { UserPresence } from "../protocol/presence.ts";
@@ -26,10 +27,10 @@ interface Entry {
   readonly watchers: Set<Watcher>;
   /** A holder has told all that it knows. */
   isAnswered: boolean;
-  /** What the watchers were told last, to tell nothing twice. */
+  /** A hash of what the watchers were told last, to tell nothing twice. */
   told: string | null;
-  /** Waiting for the first complete answer. */
-  readonly settled: Set<(entry: Entry) => void>;
+  /** Waiting for the first complete answer; null: nobody. */
+  settled: Set<(entry: Entry) => void> | null;
 }
 
 export class PresenceBoard {
@@ -101,7 +102,7 @@ export class PresenceBoard {
       watchers: new Set([watcher]),
       isAnswered: false,
       told: null,
-      settled: new Set(),
+      settled: null,
     });
     this.#leases.watch(userId);
   }
@@ -112,7 +113,7 @@ export class PresenceBoard {
     this.#entries.delete(userId);
     this.#leases.unwatch(userId);
     entry.user.close();
-    for (const settle of entry.settled) settle(entry);
+    for (const settle of entry.settled ?? []) settle(entry);
   }
 
   /** Of a holder that passes on what does not hold nothing more is wanted. */
@@ -151,7 +152,7 @@ export class PresenceBoard {
   #tell(entry: Entry): void {
     const presence = entry.user.presence();
     if (!presence) return;
-    for (const settle of entry.settled) settle(entry);
+    for (const settle of entry.settled ?? []) settle(entry);
     const summary = summaryOf(presence);
     if (summary === entry.told) return;
     entry.told = summary;
@@ -167,7 +168,10 @@ export class PresenceBoard {
       const waiting = new Set(pending);
       const done = () => {
         clearTimeout(timer);
-        for (const entry of pending) entry.settled.delete(settle);
+        for (const entry of pending) {
+          entry.settled?.delete(settle);
+          if (entry.settled?.size === 0) entry.settled = null;
+        }
         resolve();
       };
       const timer = setTimeout(done, this.#parts.times.presenceSettleMs);
@@ -175,7 +179,10 @@ export class PresenceBoard {
         waiting.delete(entry);
         if (waiting.size === 0) done();
       };
-      for (const entry of pending) entry.settled.add(settle);
+      for (const entry of pending) {
+        entry.settled ??= new Set();
+        entry.settled.add(settle);
+      }
     });
   }
 
@@ -196,9 +203,10 @@ function isPending(entry: Entry): boolean {
 
 /** Everything that a watcher would see differently; of someone online, the time passes without being news. */
 function summaryOf({ devices }: UserPresence): string {
-  return devices
+  const all = devices
     .map(({ inbox, state, sealedStatus, lastSeenAt, lease }) =>
       [inbox, state, toHex(sealedStatus), state === "online" ? "" : lastSeenAt, toHex(lease.subarray(-8))].join(" "),
     )
     .join("\n");
+  return createHash("sha256").update(all).digest("base64");
 }

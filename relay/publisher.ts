@@ -5,12 +5,11 @@
  */
 import { backoffMs } from "../protocol/backoff.ts";
 import { KithError } from "../protocol/errors.ts";
-import type { InboxId, SupernodeId } from "../protocol/identifiers.ts";
+import type { DeviceId, InboxId, SupernodeId, UserId } from "../protocol/identifiers.ts";
 import type { Lease } from "../protocol/lease.ts";
 import type { Signed } from "../protocol/signed.ts";
 import type { Membership } from "./membership-source.ts";
 import type { Peers } from "./peers.ts";
-import { ownCopy } from "./record-store.ts";
 import type { RelayTimes } from "./relay-times.ts";
 import { withinMs } from "./within.ts";
 
@@ -22,16 +21,19 @@ export interface PublisherParts {
   readonly times: Pick<RelayTimes, "registerSettleMs" | "republishMs" | "goneNoticeMs">;
 }
 
-/** What all holders should have heard of one attachment. */
+/** What all holders should have heard of one attachment. Kept small: there is one for everybody who is attached. */
 interface Publication {
-  readonly lease: Signed<Lease>;
+  readonly userId: UserId;
+  readonly deviceId: DeviceId;
+  readonly inbox: InboxId;
+  readonly lease: Uint8Array;
   readonly certificate: Uint8Array;
   /** Null as long as the device is attached. */
   goneSince: number | null;
   /** Holders that have heard it. */
-  readonly informed: Set<SupernodeId>;
-  /** Holders that are being told just now. */
-  readonly asked: Map<SupernodeId, Promise<void>>;
+  informed: readonly SupernodeId[];
+  /** Holders that are being told just now; null most of the time: none. */
+  asked: Map<SupernodeId, Promise<void>> | null;
 }
 
 /** Publications looked at in one go after a change of membership. */
@@ -66,15 +68,15 @@ export class Publisher {
    * @throws KithError `lease-stale`, or what the holders answered if none has stored it
    */
   async publish(lease: Signed<Lease>, certificate: Uint8Array): Promise<void> {
-    const { inbox } = lease.value;
+    const { userId, deviceId, inbox } = lease.value;
     const earlier = this.#publications.get(inbox);
     if (earlier) this.#incomplete.delete(earlier);
     const publication: Publication = {
-      lease: ownCopy(lease),
-      certificate,
+      ...{ userId, deviceId, inbox, certificate },
+      lease: Uint8Array.from(lease.bytes),
       goneSince: null,
-      informed: new Set(),
-      asked: new Map(),
+      informed: [],
+      asked: null,
     };
     this.#publications.set(inbox, publication);
     this.#offer(publication);
@@ -86,13 +88,13 @@ export class Publisher {
     const publication = this.#publications.get(inbox);
     if (!publication || publication.goneSince !== null) return;
     publication.goneSince = lastSeenAt;
-    publication.informed.clear();
+    publication.informed = [];
     this.#offer(publication);
   }
 
   /** Waits for what is under way, at most this long. */
   async drain(timeoutMs: number): Promise<void> {
-    const underWay = [...this.#publications.values()].flatMap(({ asked }) => [...asked.values()]);
+    const underWay = [...this.#publications.values()].flatMap(({ asked }) => [...(asked?.values() ?? [])]);
     await withinMs(timeoutMs, Promise.allSettled(underWay));
   }
 
@@ -103,15 +105,15 @@ export class Publisher {
   }
 
   #offer(publication: Publication): void {
-    const holders = this.#parts.membership.holdersOf(publication.lease.value.userId);
-    const uninformed = holders.filter((holder) => !publication.informed.has(holder));
+    const holders = this.#parts.membership.holdersOf(publication.userId);
+    const uninformed = holders.filter((holder) => !publication.informed.includes(holder));
     if (uninformed.length === 0) {
       this.#complete(publication);
       return;
     }
     this.#incomplete.add(publication);
     for (const holder of uninformed) {
-      if (!publication.asked.has(holder)) this.#ask(publication, holder);
+      if (!publication.asked?.has(holder)) this.#ask(publication, holder);
     }
   }
 
@@ -119,42 +121,44 @@ export class Publisher {
     const wasGone = publication.goneSince !== null;
     const asked = this.#tell(publication, holder).then(
       () => {
-        if (wasGone === (publication.goneSince !== null)) publication.informed.add(holder);
+        if (wasGone === (publication.goneSince !== null)) addInformed(publication, holder);
       },
       (error: unknown) => {
         // Whoever knows a newer lease has nothing to learn from this one.
-        if (hasCode(error, "lease-stale")) publication.informed.add(holder);
+        if (hasCode(error, "lease-stale")) addInformed(publication, holder);
         else this.#offerLater();
         throw error;
       },
     );
+    publication.asked ??= new Map();
     publication.asked.set(holder, asked);
     asked
       .catch(() => undefined)
       .finally(() => {
-        publication.asked.delete(holder);
+        publication.asked?.delete(holder);
+        if (publication.asked?.size === 0) publication.asked = null;
         if (this.#isClosed) return;
         // The device left while its lease was on the way.
         if (wasGone !== (publication.goneSince !== null)) this.#ask(publication, holder);
-        else if (publication.asked.size === 0) this.#completeIfAllInformed(publication);
+        else if (publication.asked === null) this.#completeIfAllInformed(publication);
       });
   }
 
-  async #tell({ lease, certificate, goneSince }: Publication, holder: SupernodeId): Promise<void> {
-    const { userId, deviceId, inbox } = lease.value;
-    if (goneSince === null) await this.#parts.peers.call(holder, "store", { lease: lease.bytes, certificate });
+  async #tell(publication: Publication, holder: SupernodeId): Promise<void> {
+    const { userId, deviceId, inbox, lease, certificate, goneSince } = publication;
+    if (goneSince === null) await this.#parts.peers.call(holder, "store", { lease, certificate });
     else await this.#parts.peers.call(holder, "markGone", { userId, deviceId, inbox, lastSeenAt: goneSince });
   }
 
   #completeIfAllInformed(publication: Publication): void {
-    const holders = this.#parts.membership.holdersOf(publication.lease.value.userId);
-    if (holders.every((holder) => publication.informed.has(holder))) this.#complete(publication);
+    const holders = this.#parts.membership.holdersOf(publication.userId);
+    if (holders.every((holder) => publication.informed.includes(holder))) this.#complete(publication);
   }
 
   #complete(publication: Publication): void {
     this.#incomplete.delete(publication);
     if (this.#incomplete.size === 0) this.#retries = 0;
-    const { inbox } = publication.lease.value;
+    const { inbox } = publication;
     if (publication.goneSince !== null && this.#publications.get(inbox) === publication) {
       this.#publications.delete(inbox);
     }
@@ -188,7 +192,9 @@ export class Publisher {
 
   #forgetInformed(supernodeId: SupernodeId): void {
     for (const publication of this.#publications.values()) {
-      if (publication.informed.delete(supernodeId)) this.#incomplete.add(publication);
+      if (!publication.informed.includes(supernodeId)) continue;
+      publication.informed = publication.informed.filter((one) => one !== supernodeId);
+      this.#incomplete.add(publication);
     }
     this.#retries = 0;
     this.#offerLater();
@@ -196,13 +202,17 @@ export class Publisher {
 
   /** Once one holder has stored the lease, slow ones are not waited for very long. */
   async #settled(publication: Publication): Promise<void> {
-    const asked = [...publication.asked.values()];
+    const asked = [...(publication.asked?.values() ?? [])];
     const stale = Promise.all(asked.map((one) => one.catch(rethrowStale)));
     await withinMs(this.#parts.times.registerSettleMs, stale);
     await Promise.any(asked).catch((error: AggregateError) => {
       throw error.errors[0];
     });
   }
+}
+
+function addInformed(publication: Publication, holder: SupernodeId): void {
+  if (!publication.informed.includes(holder)) publication.informed = [...publication.informed, holder];
 }
 
 function rethrowStale(error: unknown): void {

@@ -1,5 +1,6 @@
 /** The socket.io server of a supernode: one endpoint for ordinary nodes and for other supernodes. */
-import { createServer } from "node:http";
+import { createServer, type Server as HttpServer } from "node:http";
+import type { Socket as NetSocket } from "node:net";
 import { Server, type Socket } from "socket.io";
 import { LIMITS, PROTOCOL_VERSION } from "../protocol/limits.ts";
 import { SUPERNODE_SOCKET_PATH } from "../protocol/supernode-api.ts";
@@ -30,20 +31,15 @@ export class SocketServer {
   readonly #parts: SocketServerParts;
   readonly #io: Server;
   readonly #connections = new Set<Connection>();
-  /** Until when a connection must have become a WebSocket. */
-  readonly #deadlines = new WeakMap<object, NodeJS.Timeout>();
+  /** Whoever has not become a WebSocket in time is closed; this stops the time. */
+  readonly #deadlines = new WeakMap<object, () => void>();
 
   constructor(parts: SocketServerParts) {
     const { times } = parts;
     this.#parts = parts;
     const http = createServer((_request, response) => response.writeHead(404).end());
     this.protocol = httpProtocol(http);
-    http.on("connection", (socket) => {
-      const deadline = setTimeout(() => socket.destroy(), times.attachTimeoutMs);
-      socket.once("close", () => clearTimeout(deadline));
-      this.#deadlines.set(socket, deadline);
-    });
-    http.on("upgrade", (_request, socket) => clearTimeout(this.#deadlines.get(socket)));
+    http.on("connection", (socket) => this.#expectUpgrade(socket));
     this.#io = new Server(http, {
       path: SUPERNODE_SOCKET_PATH,
       transports: ["websocket"],
@@ -57,6 +53,7 @@ export class SocketServer {
       pingTimeout: times.pingTimeoutMs,
       connectTimeout: times.attachTimeoutMs,
     });
+    this.#watchUpgrades(http);
     this.#io.on("connection", (socket) => this.#welcome(socket));
   }
 
@@ -79,11 +76,40 @@ export class SocketServer {
     await this.#io.close();
   }
 
+  #expectUpgrade(socket: NetSocket): void {
+    const deadline = setTimeout(() => socket.destroy(), this.#parts.times.attachTimeoutMs);
+    const stop = () => clearTimeout(deadline);
+    socket.once("close", stop);
+    this.#deadlines.set(socket, stop);
+  }
+
+  /**
+   * Of an upgrade nothing shall be left: engine.io makes a response of it, for middlewares that we do not have,
+   * and a listener on the socket keeps that and the request with all its headers for as long as it is open.
+   */
+  #watchUpgrades(http: HttpServer): void {
+    let before = 0;
+    http.prependListener("upgrade", (_request, socket) => {
+      const stop = this.#deadlines.get(socket);
+      stop?.();
+      if (stop) socket.off("close", stop);
+      before = socket.listenerCount("close");
+    });
+    http.on("upgrade", (_request, socket) => {
+      // The WebSocket listens for good; what would listen once is the response's.
+      for (const added of socket.rawListeners("close").slice(before)) {
+        if ("listener" in added && isListener(added)) socket.off("close", added);
+      }
+    });
+  }
+
   #welcome(socket: Socket): void {
     const { self, successions, endpoints, limits, times, now, tally, closed } = this.#parts;
     const networkKeys = successions();
     const connection = new Connection(socket, endpoints, limits, now, tally);
     this.#connections.add(connection);
+    // Nobody is spoken to by room.
+    void socket.leave(socket.id);
     const tooLate = setTimeout(() => {
       if (connection.phase.kind === "opening") socket.disconnect(true);
     }, times.attachTimeoutMs);
@@ -100,4 +126,8 @@ export class SocketServer {
       ...(networkKeys.length > 0 && { networkKeys }),
     });
   }
+}
+
+function isListener(value: unknown): value is () => void {
+  return typeof value === "function";
 }
