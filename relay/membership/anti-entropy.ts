@@ -26,11 +26,16 @@ const ANSWER_MS = 5_000;
 /** A newcomer compares again after these, with others: a lost packet must not leave it without a part of the members. */
 const NEWCOMER_SYNCS_MS = [1_000, 2_000, 4_000, 8_000];
 
+/** After a partition has healed, one side disputes the whole other: a few probes tell as much. */
+const MAX_DOUBTS = 3;
+
 type Known = Pick<Peer, "id" | "announcement" | "item">;
 
 export interface AntiEntropyOutcomes {
   /** Another member holds for live whom we hold for dead. */
   onSignOfLife(peer: Peer): void;
+  /** Another member does not count whom we hold for live: it may have died without our hearing of it. */
+  onDisputed(peer: Peer): void;
 }
 
 export class AntiEntropy {
@@ -40,6 +45,8 @@ export class AntiEntropy {
   /** Whom we have asked, until when we listen. */
   readonly #asked = new Map<SupernodeId, number>();
   #isCatchingUp = false;
+  /** Members that this comparison may still have us look after. */
+  #doubts = 0;
 
   constructor(context: GossipContext, wishes: Wishes, outcomes: AntiEntropyOutcomes) {
     this.#context = context;
@@ -96,6 +103,7 @@ export class AntiEntropy {
     }
     const buckets = this.#byBucket(new Set(ranges.map((range) => range.from >>> 24)));
     const missing: GossipItem[] = [];
+    this.#doubts = MAX_DOUBTS;
     for (const range of ranges) missing.push(...this.#compare(from, range, buckets.get(range.from >>> 24) ?? []));
     this.#tell(from, missing);
   }
@@ -167,7 +175,10 @@ export class AntiEntropy {
     }
     for (const { id, item } of ours) {
       const prefix = prefixOf(id);
-      if (item && prefix >= range.from && prefix <= range.to && !listed.has(id)) missing.push(item);
+      if (!item || prefix < range.from || prefix > range.to || listed.has(id)) continue;
+      missing.push(item);
+      const peer = table.get(id);
+      if (peer && this.#doubts-- > 0) this.#outcomes.onDisputed(peer);
     }
     return missing;
   }

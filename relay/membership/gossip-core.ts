@@ -116,6 +116,7 @@ export class GossipCore {
     this.#wishes = new Wishes(context);
     this.#antiEntropy = new AntiEntropy(context, this.#wishes, {
       onSignOfLife: (peer) => this.#reconnector.remind(peer),
+      onDisputed: (peer) => this.#prober.probeNow(peer),
     });
     this.#roster = new Roster(context, {
       onUnknown: (from, id, withCertificate) => this.#wishes.ask(from, id, withCertificate),

@@ -7,6 +7,8 @@ import type { Peer } from "./peer.ts";
 /** Questions about one member, to whoever told of it last. */
 const MAX_TRIES = 3;
 
+const NOBODY: readonly Peer[] = [];
+
 interface Wish {
   /** Who is asked when the answer does not come. */
   source: Peer;
@@ -40,8 +42,8 @@ export class Wishes {
   }
 
   /** @returns whom it has asked */
-  flush(): Peer[] {
-    if (this.#unsent.size === 0) return [];
+  flush(): readonly Peer[] {
+    if (this.#unsent.size === 0) return NOBODY;
     const unsent = this.#unsent;
     this.#unsent = new Map();
     for (const [peer, wanted] of unsent) {

@@ -11,12 +11,18 @@ import { mix, type Placed } from "../../protocol/placement.ts";
 /** How many members are expected above the weight that `maybeHolds` asks for: far more than there are holders. */
 const EXPECTED_ABOVE = 40;
 
+export interface TableChanges {
+  readonly joined: readonly SupernodeId[];
+  readonly left: readonly SupernodeId[];
+}
+
 export class PlacementTable {
   readonly members: readonly SupernodeId[];
   /** From an ID to its index plus one, by open addressing: a Map would take half of the table's memory. */
   readonly #slots: Int32Array;
   readonly #first: Int32Array;
   readonly #mixedSecond: Int32Array;
+  readonly #changes = new WeakMap<PlacementTable, TableChanges>();
   /** Whoever weighs less is no holder, but once in a billion. */
   readonly #leastHigh: number;
 
@@ -33,6 +39,15 @@ export class PlacementTable {
 
   has(id: SupernodeId): boolean {
     return this.#indexOf(id) >= 0;
+  }
+
+  /** Who has come and gone since an earlier table. The same answer for everybody who shares both. */
+  changesSince(former: PlacementTable): TableChanges {
+    const known = this.#changes.get(former);
+    if (known) return known;
+    const changes = { joined: this.#without(former), left: former.#without(this) };
+    this.#changes.set(former, changes);
+    return changes;
   }
 
   /** As holdersOf. */
@@ -64,6 +79,11 @@ export class PlacementTable {
     if (index < 0) return false;
     const high = this.#high(Number.parseInt(userId.slice(0, 8), 16), Number.parseInt(userId.slice(8, 16), 16), index);
     return high >= this.#leastHigh;
+  }
+
+  /** Those who are no members of the other table. */
+  #without(other: PlacementTable): SupernodeId[] {
+    return this.members.filter((id, index) => other.#slots[other.#slotOf(id, this.#first[index] as number)] === 0);
   }
 
   /** -1 if it is no member. */

@@ -72,7 +72,7 @@ export class Intake {
 
   #onOffer(from: SupernodeId, offerId: number, records: readonly OfferedRecord[], now: number): void {
     const { metrics } = this.#parts;
-    const budget = this.#budgetOf(from, now);
+    const budget = this.#budgetOf(from);
     const wanted: number[] = [];
     const held: number[] = [];
     for (const [place, record] of records.entries()) {
@@ -99,7 +99,7 @@ export class Intake {
       if (pending.alternatives.length < MAX_ALTERNATIVES) pending.alternatives.push(source);
       return "expected";
     }
-    const budget = this.#budgetOf(source.from, now);
+    const budget = this.#budgetOf(source.from);
     if (this.#pending.size >= limits.maxPending || budget.pending >= limits.maxPendingOfOne) return "expected";
     this.#forget(key);
     budget.pending++;
@@ -136,7 +136,7 @@ export class Intake {
       const result = store.adopt(lease, { gone, lastSeenAt }, now);
       if (result === "stored") {
         metrics.adopted++;
-        this.#budgetOf(from, now).adopted++;
+        this.#budgetOf(from).adopted++;
       }
       if (result === "stale" || lease.value.sequence < pending.sequence) metrics.refused.stale++;
       if (lease.value.sequence >= pending.sequence) this.#forget(key);
@@ -173,7 +173,7 @@ export class Intake {
   }
 
   #mayAdopt(from: SupernodeId, now: number): boolean {
-    const { adoptions, adopted } = this.#budgetOf(from, now);
+    const { adoptions, adopted } = this.#budgetOf(from);
     if (adoptions.take(now)) return true;
     const { metrics, limits } = this.#parts;
     const byOthers = (metrics.adopted - adopted) / Math.max(1, this.#budgets.size - 1);
@@ -181,7 +181,7 @@ export class Intake {
   }
 
   /** Kept when a supernode leaves: it must not have another burst for coming back. */
-  #budgetOf(from: SupernodeId, now: number): SourceBudget {
+  #budgetOf(from: SupernodeId): SourceBudget {
     const known = this.#budgets.get(from);
     if (known) return known;
     const { offeredBurst, offeredPerSecond, adoptedBurst, adoptedPerSecond } = this.#parts.limits;

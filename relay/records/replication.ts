@@ -34,6 +34,8 @@ const OVERLAP_MS = 15_000;
 /** Tables from that time that are kept. */
 const MAX_FORMER = 4;
 const WALK_STEP = 64;
+/** Asking whether one member may hold a record costs as much as this many weights. */
+const LOOKS_PER_WEIGHT = 20;
 /** Records that wait to be offered or sent: beyond, the pass over the store waits for them. */
 const MAX_BACKLOG = 20_000;
 /** One batch of records in a message; several messages a tick. */
@@ -45,7 +47,7 @@ interface Pass {
   readonly after: PlacementTable;
   readonly left: readonly SupernodeId[];
   /** They may hold nothing of what they held before. */
-  readonly joined: readonly SupernodeId[];
+  readonly joined: ReadonlySet<SupernodeId>;
   cursor: WalkCursor | null;
 }
 
@@ -149,13 +151,9 @@ export class Replication {
     this.#intake.place(after);
     this.#orphans.clear();
     this.#parts.metrics.passes++;
-    this.#pass = {
-      before,
-      after,
-      left: [...new Set(before.flatMap(({ members }) => members))].filter((id) => !after.has(id)),
-      joined: after.members.filter((id) => !former.every((table) => table.has(id))),
-      cursor: WALK_START,
-    };
+    const left = [...new Set(before.flatMap((table) => after.changesSince(table).left))];
+    const joined = new Set(former.flatMap((table) => after.changesSince(table).joined));
+    this.#pass = { before, after, left, joined, cursor: WALK_START };
   }
 
   #continuePass(pass: Pass, now: number): void {
@@ -173,13 +171,15 @@ export class Replication {
   /** @returns how many weights that took */
   #repair({ before, after, left, joined }: Pass, view: RecordView): number {
     const { self, replicas } = this.#parts;
-    const isAffected =
-      left.some((id) => before.some((table) => table.maybeHolds(view.userId, id))) ||
-      joined.some((id) => after.maybeHolds(view.userId, id));
-    if (!isAffected) return (left.length + joined.length) * before.length;
-    const holdersBefore = before.map((table) =>
-      table.holders(view.userId, replicas).filter((id) => !joined.includes(id)),
-    );
+    const changes = (left.length + joined.size) * before.length;
+    // After a massacre hardly a record is where it was: to find out which costs more than to place them all.
+    if (changes * LOOKS_PER_WEIGHT < after.members.length) {
+      const isAffected =
+        left.some((id) => before.some((table) => table.maybeHolds(view.userId, id))) ||
+        [...joined].some((id) => after.maybeHolds(view.userId, id));
+      if (!isAffected) return changes;
+    }
+    const holdersBefore = before.map((table) => table.holders(view.userId, replicas).filter((id) => !joined.has(id)));
     const targets = after
       .holders(view.userId, replicas)
       .filter((id) => id !== self && !holdersBefore.every((holders) => holders.includes(id)));

@@ -110,7 +110,11 @@ export function reportOf(figures: SimFigures): string[] {
     row("people lost to the directory", figures.lostUsers),
   ];
   if (kill)
-    lines.push(row("killed at once", kill.killed), row("  replicas whole again after", seconds(kill.repairedSeconds)));
+    lines.push(
+      row("killed at once", kill.killed),
+      row("  people all of whose holders were", kill.lost),
+      row("  replicas whole again after", seconds(kill.repairedSeconds)),
+    );
   if (partition) {
     lines.push(
       row("cut off from the others", partition.cutOff),
