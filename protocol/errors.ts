@@ -165,6 +165,7 @@ export const ERRORS = entries({
     sentence: "Very many people sign in just now. Try again in {seconds} seconds.",
     retry: true,
   },
+  "sign-in-cancelled": { sentence: "You have stopped signing in.", retry: true },
   "login-server-busy": { sentence: "The login server cannot store anything just now. Try again later.", retry: true },
   "administrator-only": { sentence: "Only those who run this network can do that.", retry: false },
   "administration-forbidden": {

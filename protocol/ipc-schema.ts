@@ -43,6 +43,8 @@ export const SessionView = z.discriminatedUnion("phase", [
     invitation: z.string(),
     /** Why, when it was not the user's wish. */
     notice: Notice.nullable(),
+    /** The login server is crowded, and is asked again so many ms after this was said. null while nobody waits. */
+    nextTryInMs: z.number().nullable(),
   }),
   z.object({
     phase: z.literal("signed-in"),
@@ -224,6 +226,8 @@ export const IPC_METHODS = {
     Nothing,
   ),
   signIn: method(z.strictObject({ loginServer: typed(300), handle: typed(100), password: typed(1_100) }), Nothing),
+  /** Ends the waiting for a crowded login server: signUp, signIn or recover ends with `sign-in-cancelled`. */
+  cancelSignIn: method(Nothing, Nothing),
   signOut: method(Nothing, Nothing),
   /** Forgotten password: the recovery key sets another one, and signs in with it. */
   recover: method(

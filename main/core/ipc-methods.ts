@@ -35,6 +35,10 @@ export function ipcMethods(
       await keeper.signIn(form);
       return done;
     },
+    cancelSignIn: async () => {
+      keeper.cancelSignIn();
+      return done;
+    },
     signOut: async () => {
       recording.set(false);
       if (supernode) await supernode.setAside(() => keeper.signOut());

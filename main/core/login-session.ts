@@ -16,10 +16,10 @@ import type { Surroundings } from "./client-options.ts";
 import { LoginHttp } from "./login-http.ts";
 import { learn, requireFollowed } from "./network-chain.ts";
 import { uniform } from "./randomness.ts";
+import { secondsAskedFor } from "./retry-after.ts";
 
 /** What socket.io makes of a connection that the server turned away. */
 const Refused = z.object({ data: HttpError.shape.error });
-const MAX_SECONDS_ASKED = 120;
 
 export interface LoginIdentity {
   readonly loginServer: string;
@@ -221,10 +221,4 @@ export class LoginSession {
 function refusalOf(error: unknown): KithError | null {
   const refused = Refused.safeParse(error);
   return refused.success ? KithError.fromWire(refused.data.data) : null;
-}
-
-/** A server that is not right in its mind keeps nobody away for long. */
-function secondsAskedFor(trouble: KithError | null): number {
-  const seconds = trouble?.details.seconds;
-  return typeof seconds === "number" ? Math.min(Math.max(seconds, 0), MAX_SECONDS_ASKED) : 0;
 }

@@ -13,6 +13,7 @@ import { type Credentials, type Enrolled, signIn, signUp } from "./opaque-login.
 import { recoverAccount } from "./password-change.ts";
 import type { PushListener } from "./pushes.ts";
 import { newDeviceId } from "./randomness.ts";
+import { CrowdPatience } from "./retry-after.ts";
 import type { SettingsKeeper } from "./settings.ts";
 
 /** What a person typed into the form. */
@@ -47,12 +48,14 @@ interface Parts {
 
 export class SessionKeeper {
   readonly #parts: Parts;
+  readonly #patience: CrowdPatience;
   #state: State = { phase: "signed-out", view: STARTING };
   /** The latest end of a session that came from outside. */
   #leaving: Promise<void> = Promise.resolve();
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#patience = new CrowdPatience(parts.surroundings, (ms) => this.#waiting(ms));
   }
 
   /** Whoever was signed in when the profile was closed is signed in again, without a password. */
@@ -107,6 +110,11 @@ export class SessionKeeper {
     await this.#enter(form, null, signIn);
   }
 
+  /** Whoever waits for a crowded login server does so no longer. */
+  cancelSignIn(): void {
+    this.#patience.cancel();
+  }
+
   /**
    * Removes the account from this profile. The login server is told first, if it can be reached:
    * otherwise the device stays on its list until it is signed out from another one.
@@ -143,7 +151,8 @@ export class SessionKeeper {
     const { store, surroundings } = this.#parts;
     const loginServer = parseLoginServer(form.loginServer);
     const pinnedNetwork = await store.pinnedNetwork(loginServer);
-    await recoverAccount({ loginServer, handle: parseHandle(form.handle), pinnedNetwork }, form, surroundings);
+    const account = { loginServer, handle: parseHandle(form.handle), pinnedNetwork };
+    await this.#patience.insist(() => recoverAccount(account, form, surroundings));
     await this.signIn(form);
   }
 
@@ -154,6 +163,7 @@ export class SessionKeeper {
   }
 
   async close(): Promise<void> {
+    this.cancelSignIn();
     await this.session?.stop();
     await this.#leaving;
   }
@@ -174,7 +184,7 @@ export class SessionKeeper {
       const pinnedNetwork = await store.pinnedNetwork(loginServer);
       const { password } = form;
       const credentials = { loginServer, handle, password, deviceId, deviceName, pinnedNetwork, invitation };
-      const { network, keys, certificate } = await enrol(credentials, surroundings);
+      const { network, keys, certificate } = await this.#patience.insist(() => enrol(credentials, surroundings));
       const account: Account = {
         loginServer,
         network,
@@ -228,11 +238,17 @@ export class SessionKeeper {
     }
   }
 
+  #waiting(nextTryInMs: number | null): void {
+    if (!("view" in this.#state) || this.#state.view.phase !== "signed-out") return;
+    this.#state = { ...this.#state, view: { ...this.#state.view, nextTryInMs } };
+    this.#parts.push("session", this.#state.view);
+  }
+
   async #stayOut(reason: KithError | null): Promise<void> {
     const { store, defaultLoginServer, push } = this.#parts;
     const { loginServer, handle } = await store.proposal(defaultLoginServer);
     const notice = reason && { code: reason.code, message: reason.message };
-    const view: SessionView = { phase: "signed-out", loginServer, handle, invitation: "", notice };
+    const view: SessionView = { phase: "signed-out", loginServer, handle, invitation: "", notice, nextTryInMs: null };
     this.#state = { phase: "signed-out", view };
     push("session", view);
     push("buddies", []);

@@ -7,18 +7,21 @@ import { PlainField } from "../app/plain-field.tsx";
 import { Trouble } from "../app/trouble.tsx";
 import { useRequest } from "../app/use-request.ts";
 import { useText } from "../texts/use-text.ts";
+import { CrowdWait } from "./crowd-wait.tsx";
 
 interface RecoverFormProps {
   /** As typed on the screen behind it. */
   readonly handle: string;
   readonly loginServer: string;
+  /** In how many ms a crowded login server is asked again; null while nobody waits. */
+  readonly nextTryInMs: number | null;
 }
 
-export function RecoverDialog({ handle, loginServer, ...opening }: RecoverFormProps & Opening) {
+export function RecoverDialog({ handle, loginServer, nextTryInMs, ...opening }: RecoverFormProps & Opening) {
   const text = useText();
   return (
     <ModalDialog title={text("recover.title")} {...opening}>
-      <RecoverForm handle={handle} loginServer={loginServer} />
+      <RecoverForm handle={handle} loginServer={loginServer} nextTryInMs={nextTryInMs} />
     </ModalDialog>
   );
 }
@@ -63,8 +66,9 @@ function RecoverForm(typed: RecoverFormProps) {
         />
         <Trouble>{trouble}</Trouble>
         <div className="sign-in-progress" role="status">
-          {isRunning && text("recover.running")}
+          {isRunning && typed.nextTryInMs === null && text("recover.running")}
         </div>
+        {typed.nextTryInMs !== null && <CrowdWait inMs={typed.nextTryInMs} />}
         <div className="dialog-buttons">
           <Button slot="close" className="button">
             {text("dialog.cancel")}

@@ -11,6 +11,7 @@ import { PasswordField } from "../app/password-field.tsx";
 import { PlainField } from "../app/plain-field.tsx";
 import { Trouble } from "../app/trouble.tsx";
 import { useText } from "../texts/use-text.ts";
+import { CrowdWait } from "./crowd-wait.tsx";
 import { RecoverDialog } from "./recover-form.tsx";
 
 type Attempt =
@@ -31,9 +32,10 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
   const [recovering, setRecovering] = useState(false);
   const isInvited = invitation !== null && invitation.trim() !== "";
   const running = attempt.phase === "running";
+  const isWaiting = session.nextTryInMs !== null;
 
   async function run(what: "signIn" | "signUp"): Promise<void> {
-    if (running) return;
+    if (running || isWaiting) return;
     if (handle.trim() === "" || password === "" || loginServer.trim() === "") {
       setAttempt({ phase: "refused", message: text("signIn.incomplete") });
       return;
@@ -45,7 +47,7 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
       setAttempt({ phase: "idle" });
     } catch (thrown) {
       const { code, message } = KithError.from(thrown);
-      setAttempt({ phase: "refused", message });
+      setAttempt(code === "sign-in-cancelled" ? { phase: "idle" } : { phase: "refused", message });
       if (code === "invitation-needed") setInvitation((before) => before ?? "");
     }
   }
@@ -107,13 +109,14 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
           )}
           <Trouble>{attempt.phase === "refused" && attempt.message}</Trouble>
           <div className="sign-in-progress" role="status">
-            {running && text(attempt.what === "signIn" ? "signIn.signingIn" : "signIn.signingUp")}
+            {running && !isWaiting && text(attempt.what === "signIn" ? "signIn.signingIn" : "signIn.signingUp")}
           </div>
+          {session.nextTryInMs !== null && !recovering && <CrowdWait inMs={session.nextTryInMs} />}
           <div className="sign-in-buttons">
             <Button
               type={isInvited ? "button" : "submit"}
               className={isInvited ? "button" : "button button-primary"}
-              isDisabled={running}
+              isDisabled={running || isWaiting}
               onPress={() => isInvited && void run("signIn")}
             >
               {text("signIn.signIn")}
@@ -121,18 +124,28 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
             <Button
               type={isInvited ? "submit" : "button"}
               className={isInvited ? "button button-primary" : "button"}
-              isDisabled={running}
+              isDisabled={running || isWaiting}
               onPress={() => !isInvited && void run("signUp")}
             >
               {text("signIn.signUp")}
             </Button>
           </div>
-          <Button className="link-button" onPress={() => setRecovering(true)}>
-            {text("signIn.forgotten")}
-          </Button>
-          <p className="sign-in-new">{text(isInvited ? "signIn.invited" : "signIn.new")}</p>
+          {!isWaiting && (
+            <>
+              <Button className="link-button" onPress={() => setRecovering(true)}>
+                {text("signIn.forgotten")}
+              </Button>
+              <p className="sign-in-new">{text(isInvited ? "signIn.invited" : "signIn.new")}</p>
+            </>
+          )}
         </Form>
-        <RecoverDialog isOpen={recovering} onOpenChange={setRecovering} handle={handle} loginServer={loginServer} />
+        <RecoverDialog
+          isOpen={recovering}
+          onOpenChange={setRecovering}
+          handle={handle}
+          loginServer={loginServer}
+          nextTryInMs={session.nextTryInMs}
+        />
       </div>
     </main>
   );

@@ -20,6 +20,9 @@ export const en = {
   "signIn.incomplete": "Fill in handle, password and login server.",
   "signIn.signingIn": "Signing in…",
   "signIn.signingUp": "Creating your account…",
+  "signIn.crowded": "Very many people are signing in just now. Kith waits its turn and tries again by itself.",
+  "signIn.nextTry": "{seconds, plural, =0 {Trying again…} one {Next try in # second} other {Next try in # seconds}}",
+  "signIn.stopTrying": "Stop trying",
 
   "signIn.forgotten": "Forgot your password?",
 

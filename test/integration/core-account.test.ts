@@ -12,8 +12,10 @@ import { silentLog } from "../../main/core/log.ts";
 import { LoginSession } from "../../main/core/login-session.ts";
 import { loadProfileKey } from "../../main/core/profile-key.ts";
 import { Routes } from "../../main/core/proxy.ts";
+import { type ErrorCode, KithError } from "../../protocol/errors.ts";
 import type { DeviceId } from "../../protocol/identifiers.ts";
 import { PROTOCOL_VERSION, TIMES } from "../../protocol/limits.ts";
+import { LOGIN_HTTP } from "../../protocol/login-api.ts";
 import { NetworkTrust } from "../../protocol/network-trust.ts";
 import { HeadlessClient } from "../support/headless-client.ts";
 import { TestNetwork } from "../support/test-network.ts";
@@ -39,6 +41,8 @@ function keep(client: HeadlessClient): HeadlessClient {
 
 const fresh = async (loginServer = network.loginServer.url) => keep(await HeadlessClient.open(loginServer));
 const signedUp = async (handle: string) => keep(await HeadlessClient.signedUp(network.loginServer.url, handle));
+const refusal = (code: ErrorCode, details: Record<string, number>) =>
+  new Response(JSON.stringify({ error: new KithError(code, details).toWire() }), { status: 503 });
 const refused = (code: string) => expect.objectContaining({ name: "KithError", code });
 
 describe("an account", () => {
@@ -177,6 +181,38 @@ describe("a sign-in is refused in words", () => {
     await expect((await fresh(elsewhere.url)).signUp("alice")).rejects.toEqual(refused("login-server-nonsense"));
     const gateway = await listening((respond) => respond(502, "Bad Gateway"));
     await expect((await fresh(gateway.url)).signUp("alice")).rejects.toEqual(refused("login-server-unreachable"));
+  });
+
+  test("when very many sign in at once: the app says that it waits, and gets in by itself", async () => {
+    let refusals = 2;
+    const crowded: typeof fetch = (input, init) =>
+      String(input).endsWith(LOGIN_HTTP.registerStart.path) && refusals-- > 0
+        ? Promise.resolve(refusal("login-server-crowded", { seconds: 0 }))
+        : fetch(input, init);
+    const alice = keep(await HeadlessClient.open(network.loginServer.url, { fetch: crowded }));
+    await alice.signUp("alice");
+    await alice.attached();
+    const waits = alice.pushes.flatMap(({ name, value }) =>
+      name === "session" && value.phase === "signed-out" ? [value.nextTryInMs !== null] : [],
+    );
+    expect(waits).toEqual([true, false, true, false]);
+  });
+
+  test("until the user stops it: then the form is as it was, and nobody asks again", async () => {
+    let asked = 0;
+    const crowded: typeof fetch = (input, init) => {
+      if (!String(input).endsWith(LOGIN_HTTP.loginStart.path)) return fetch(input, init);
+      asked++;
+      return Promise.resolve(refusal("login-server-crowded", { seconds: 60 }));
+    };
+    const alice = keep(await HeadlessClient.open(network.loginServer.url, { fetch: crowded }));
+    const before = alice.session;
+    const signingIn = expect(alice.signIn("alice")).rejects.toEqual(refused("sign-in-cancelled"));
+    await alice.until(() => alice.session.phase === "signed-out" && alice.session.nextTryInMs !== null, "waiting");
+    await alice.methods.cancelSignIn({});
+    await signingIn;
+    expect(alice.session).toEqual(before);
+    expect(asked).toBe(1);
   });
 
   test("when the server is of another version, or one of the clocks is wrong", async () => {

@@ -42,11 +42,11 @@ const browser = await chromium.launch({
 const wanted = process.argv.slice(2);
 const scenes = [
   "starting signed-out signed-out-notice no-buddies chat empty long incoming calling active",
-  "held reconnecting ended trouble asked settings find-people invited account recovery network",
+  "held reconnecting ended trouble asked settings find-people invited crowded account recovery network",
 ]
   .join(" ")
   .split(" ");
-const alone = new Set(["starting", "signed-out", "signed-out-notice", "no-buddies", "invited"]);
+const alone = new Set(["starting", "signed-out", "signed-out-notice", "no-buddies", "invited", "crowded"]);
 const sizes = { wide: { width: 1180, height: 760 }, narrow: { width: 720, height: 520 } };
 await mkdir(join(root, "renderer-preview-pictures"), { recursive: true });
 

@@ -150,7 +150,14 @@ export const SCENES: Readonly<Record<string, Scene>> = {
   starting: { ...BASE, session: { phase: "starting" } },
   "signed-out": {
     ...BASE,
-    session: { phase: "signed-out", loginServer: "https://kith.example", handle: "", invitation: "", notice: null },
+    session: {
+      phase: "signed-out",
+      loginServer: "https://kith.example",
+      handle: "",
+      invitation: "",
+      notice: null,
+      nextTryInMs: null,
+    },
   },
   invited: {
     ...BASE,
@@ -160,6 +167,18 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       handle: "",
       invitation: "kith:join?server=https%3A%2F%2Fkith.example&invitation=abcdefghijklmnopqrstuvwxyz012345",
       notice: null,
+      nextTryInMs: null,
+    },
+  },
+  crowded: {
+    ...BASE,
+    session: {
+      phase: "signed-out",
+      loginServer: "https://kith.example",
+      handle: "alice",
+      invitation: "",
+      notice: null,
+      nextTryInMs: 17_000,
     },
   },
   account: { ...BASE },
@@ -176,6 +195,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
         code: "signed-out-elsewhere",
         message: "This device was signed out of the account. Sign in again.",
       },
+      nextTryInMs: null,
     },
   },
   "no-buddies": { ...BASE, buddies: [], lines: [] },

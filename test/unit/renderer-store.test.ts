@@ -17,7 +17,7 @@ import { openBridge } from "../../renderer/bridge.ts";
 type SignedIn = Extract<SessionView, { phase: "signed-in" }>;
 type UserId = BuddyView["userId"];
 
-const SIGNED_OUT: SessionView = { phase: "signed-out", loginServer: "", handle: "", invitation: "", notice: null };
+const SIGNED_OUT: SessionView = { phase: "signed-out", loginServer: "", handle: "", invitation: "", notice: null, nextTryInMs: null };
 function signedIn(user: string): SignedIn {
   return {
     phase: "signed-in",
