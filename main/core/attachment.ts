@@ -11,6 +11,7 @@ import type { NODE_METHODS } from "../../protocol/supernode-api.ts";
 import type { Surroundings } from "./client-options.ts";
 import { feel } from "./pulse.ts";
 import { uniform } from "./randomness.ts";
+import { SuggestedHosts } from "./suggested-hosts.ts";
 import { type LinkIdentity, type LinkSurroundings, openSupernodeLink, type SupernodeLink } from "./supernode-link.ts";
 
 export interface AttachmentListener {
@@ -59,8 +60,7 @@ export class Attachment {
   readonly #links = new Map<SupernodeId, SupernodeLink>();
   /** The home, while it is felt whether it still answers. */
   #doubted: SupernodeLink | null = null;
-  /** Where others have sent us, best first; tried once. */
-  #suggested: readonly SupernodeId[] = [];
+  readonly #suggested = new SuggestedHosts();
   #state: LinkState = STOPPED;
   #cancelTimer: (() => void) | null = null;
   #trouble: KithError | null = null;
@@ -190,7 +190,7 @@ export class Attachment {
     const candidates = this.#hosts.candidates(clock.now(), except);
     this.#trouble ??= candidates.length === 0 ? new KithError("supernode-unreachable") : null;
     for (let tries = 0; tries < TRIES_PER_ATTEMPT; tries++) {
-      const target = this.#takeBest(candidates);
+      const target = this.#suggested.takeBest(candidates);
       if (!target) break;
       if (this.#state.phase === "stopped") return;
       const id = target.supernodeId;
@@ -201,6 +201,7 @@ export class Attachment {
           signal,
         });
         this.#trouble = null;
+        this.#suggested.forget();
         this.#links.set(id, link);
         background.run("host cache", Promise.resolve(this.#hosts.succeeded(id, link.roundTripMs, clock.now())));
         this.#step({ type: "opened", supernodeId: id });
@@ -220,15 +221,7 @@ export class Attachment {
   /** It costs them both less to ask elsewhere now and there later. */
   #refusedBy(id: SupernodeId, busy: Busy): void {
     this.#hosts.refused(id, busy, this.#surroundings.clock.now());
-    this.#suggested = busy.elsewhere;
-  }
-
-  /** Removes from the candidates the one to try next: whom another supernode has named, else the best of our own. */
-  #takeBest(candidates: SupernodeCertificate[]): SupernodeCertificate | undefined {
-    const [suggested] = this.#suggested.flatMap((id) => candidates.find(({ supernodeId }) => supernodeId === id) ?? []);
-    const best = suggested ?? candidates[0];
-    if (best) candidates.splice(candidates.indexOf(best), 1);
-    return best;
+    this.#suggested.suggest(busy.elsewhere);
   }
 
   /** Nobody is asked before the time that they said. */
@@ -245,7 +238,7 @@ export class Attachment {
       },
       goAway: (elsewhere: readonly SupernodeId[]) => {
         this.#hosts.refused(supernodeId, { waitSeconds: GONE_AWAY_SECONDS, elsewhere }, this.#surroundings.clock.now());
-        this.#suggested = elsewhere;
+        this.#suggested.suggest(elsewhere);
         this.#step({ type: "leaving", supernodeId });
       },
       closed: () => {
