@@ -58,7 +58,9 @@ export class Wishes {
     const { now, times } = this.#context;
     const known = this.#wishes.get(supernodeId);
     const isOpen = known !== undefined && now - known.askedAt < times.wantRetryMs;
-    if (isOpen && (isGuess || !known.isGuess)) {
+    // Perhaps only who vouches for it was not known, of whom the first answer said nothing.
+    const asksForMore = certificate && known?.certificate === false;
+    if (isOpen && !asksForMore && (isGuess || !known.isGuess)) {
       if (!isGuess) known.source = source;
       return;
     }

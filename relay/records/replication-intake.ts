@@ -46,17 +46,11 @@ export class Intake {
   readonly #parts: ReplicationParts;
   readonly #pending = new Map<string, Pending>();
   readonly #budgets = new Map<SupernodeId, SourceBudget>();
-  #table: PlacementTable;
   #sweptAt: number;
 
-  constructor(parts: ReplicationParts, table: PlacementTable, now: number) {
+  constructor(parts: ReplicationParts, now: number) {
     this.#parts = parts;
-    this.#table = table;
     this.#sweptAt = now;
-  }
-
-  place(table: PlacementTable): void {
-    this.#table = table;
   }
 
   receive(from: SupernodeId, message: Exclude<ReplicationMessage, { type: "answer" }>, now: number): void {
@@ -71,7 +65,9 @@ export class Intake {
   }
 
   #onOffer(from: SupernodeId, offerId: number, records: readonly OfferedRecord[], now: number): void {
-    const { metrics } = this.#parts;
+    const { metrics, members } = this.#parts;
+    // Of the members as they are this moment: a repair of our own may not have begun yet.
+    const table = members.placement();
     const budget = this.#budgetOf(from);
     const wanted: number[] = [];
     const held: number[] = [];
@@ -80,7 +76,7 @@ export class Intake {
         metrics.refused.flooded += records.length - place;
         break;
       }
-      const verdict = this.#judge(record, { from, offerId, place }, now);
+      const verdict = this.#judge(record, { from, offerId, place }, table, now);
       if (verdict === "held") held.push(place);
       if (verdict === "wanted") wanted.push(place);
       if (verdict === "misplaced") metrics.refused.misplaced++;
@@ -88,11 +84,16 @@ export class Intake {
     this.#parts.send(from, { type: "answer", offerId, wanted, held });
   }
 
-  #judge(record: OfferedRecord, source: Alternative, now: number): "wanted" | "held" | "misplaced" | "expected" {
+  #judge(
+    record: OfferedRecord,
+    source: Alternative,
+    table: PlacementTable,
+    now: number,
+  ): "wanted" | "held" | "misplaced" | "expected" {
     const { store, self, replicas, limits } = this.#parts;
     const present = store.sequenceOf(record.userId, record.deviceId);
     if (present !== null && present >= record.sequence) return "held";
-    if (!this.#table.holders(record.userId, TOLERANCE * replicas).includes(self)) return "misplaced";
+    if (!table.holders(record.userId, TOLERANCE * replicas).includes(self)) return "misplaced";
     const key = record.userId + record.deviceId;
     const pending = this.#pending.get(key);
     if (pending && !pending.isOverdue && pending.sequence >= record.sequence) {

@@ -38,6 +38,8 @@ const WALK_STEP = 64;
 const LOOKS_PER_WEIGHT = 20;
 /** Records that wait to be offered or sent: beyond, the pass over the store waits for them. */
 const MAX_BACKLOG = 20_000;
+/** Offers of a record to the same supernode, after 3, 6 and 12 seconds: that is how long news of the members may take. */
+const MAX_ROUNDS = 3;
 /** One batch of records in a message; several messages a tick. */
 const SEND_BATCH = 50;
 
@@ -55,9 +57,13 @@ interface Offer {
   readonly to: SupernodeId;
   readonly records: readonly OfferedRecord[];
   readonly sent: Set<number>;
+  /** Places of records of which nothing more is to be done. */
+  readonly settled: Set<number>;
   readonly madeAt: number;
   /** Times that it was made again; null once it was answered. */
   tries: number | null;
+  /** How often these records have been offered to the same supernode before. */
+  readonly round: number;
 }
 
 export class Replication {
@@ -87,7 +93,7 @@ export class Replication {
   constructor(parts: ReplicationParts, now: number) {
     this.#parts = parts;
     this.#table = parts.members.placement();
-    this.#intake = new Intake(parts, this.#table, now);
+    this.#intake = new Intake(parts, now);
     this.#changedAt = now;
     this.#tickedAt = now;
     this.#nextOfferId = Math.floor(parts.random() * 2 ** 32);
@@ -148,7 +154,6 @@ export class Replication {
     const after = this.#parts.members.placement();
     this.#outdatedSince = null;
     this.#table = after;
-    this.#intake.place(after);
     this.#orphans.clear();
     this.#parts.metrics.passes++;
     const left = [...new Set(before.flatMap((table) => after.changesSince(table).left))];
@@ -244,12 +249,16 @@ export class Replication {
       const batch = records.splice(0, MAX_OFFERED);
       this.#waitingToBeOffered -= batch.length;
       if (records.length === 0) this.#toOffer.delete(to);
-      const offerId = this.#nextOfferId;
-      this.#nextOfferId = (this.#nextOfferId + 1) >>> 0;
-      this.#offers.set(offerId, { to, records: batch, sent: new Set(), madeAt: now, tries: 0 });
-      this.#parts.metrics.offered += batch.length;
-      this.#say(to, { type: "offer", offerId, records: batch }, now);
+      this.#makeOffer(to, batch, 0, now);
     }
+  }
+
+  #makeOffer(to: SupernodeId, records: readonly OfferedRecord[], round: number, now: number): void {
+    const offerId = this.#nextOfferId;
+    this.#nextOfferId = (this.#nextOfferId + 1) >>> 0;
+    this.#offers.set(offerId, { to, records, sent: new Set(), settled: new Set(), madeAt: now, tries: 0, round });
+    this.#parts.metrics.offered += records.length;
+    this.#say(to, { type: "offer", offerId, records }, now);
   }
 
   /** A newcomer does not listen to who is no member yet as far as it knows: in a moment it may. */
@@ -262,8 +271,22 @@ export class Replication {
       } else if (tries !== null && now - madeAt >= limits.offerRepeatMs * (2 ** (tries + 1) - 1)) {
         offer.tries = tries + 1;
         this.#say(to, { type: "offer", offerId, records }, now);
+      } else if (tries === null && now - madeAt >= limits.offerRepeatMs * 2 ** (offer.round + 1)) {
+        this.#offerRest(offer, now);
       }
     }
+  }
+
+  /**
+   * Who neither wanted nor had a record expects it of another one, or has not heard yet who has died and
+   * does not see that it is its to hold. Either may be otherwise in a moment.
+   */
+  #offerRest(offer: Offer, now: number): void {
+    const rest = offer.records.filter((_, place) => !offer.settled.has(place));
+    offer.records.forEach((_, place) => {
+      offer.settled.add(place);
+    });
+    if (rest.length > 0 && offer.round < MAX_ROUNDS) this.#makeOffer(offer.to, rest, offer.round + 1, now);
   }
 
   #onAnswer(from: SupernodeId, answer: Extract<ReplicationMessage, { type: "answer" }>): void {
@@ -278,10 +301,12 @@ export class Replication {
       // Each once: who asks again and again would have us send a thousand times what it sends.
       if (!record || offer.sent.has(place)) continue;
       offer.sent.add(place);
+      offer.settled.add(place);
       this.#toSend.push({ to: from, record });
     }
     for (const place of answer.held) {
       const record = offer.records[place];
+      offer.settled.add(place);
       if (record) this.#confirm(from, record);
     }
   }

@@ -35,10 +35,12 @@ export class Holder {
 
   /** As this one knows it. */
   members: ReadonlySet<SupernodeId>;
+  #table: { readonly of: ReadonlySet<SupernodeId>; readonly table: PlacementTable };
 
   constructor(network: ReplicaNetwork, id: SupernodeId, members: Iterable<SupernodeId>) {
     this.id = id;
     this.members = new Set(members);
+    this.#table = { of: this.members, table: new PlacementTable(this.members) };
     this.replication = new Replication(
       {
         self: id,
@@ -49,10 +51,15 @@ export class Holder {
         random: network.random,
         trustLease: (lease, now) => trustLease(LEASE_NETWORK, now, lease),
         send: (to, message) => network.carry(this, to, message),
-        members: { has: (member) => this.members.has(member), placement: () => new PlacementTable(this.members) },
+        members: { has: (member) => this.members.has(member), placement: () => this.#placement() },
       },
       network.time.now,
     );
+  }
+
+  #placement(): PlacementTable {
+    if (this.#table.of !== this.members) this.#table = { of: this.members, table: new PlacementTable(this.members) };
+    return this.#table.table;
   }
 }
 

@@ -55,6 +55,18 @@ describe("joining", () => {
     expect(count(network, (node) => node.core.metrics.vouched)).toBeLessThanOrEqual(2);
   });
 
+  it("learns of members whose guarantors are dead, and on no list any more", () => {
+    const network = new SimGossip({ seed: 9 });
+    network.addAndStart(24, 3 * SECOND);
+    network.time.run(30 * SECOND);
+    for (const node of network.nodes.slice(0, 8)) node.kill();
+    network.time.run(30 * SECOND);
+    const newcomer = network.add();
+    newcomer.start(network.up);
+    network.time.run(3 * SECOND);
+    expect(agree(network.up)).toBe(true);
+  });
+
   it("does so although packets are lost, and nobody holds the newcomer for dead meanwhile", () => {
     let stillUnknown = 0;
     for (const seed of [1, 2, 3, 4, 5, 6]) {
@@ -109,6 +121,55 @@ describe("a newcomer that cannot be reached from outside", () => {
     newcomer.refusesTcp = false;
     network.time.run(MINUTE);
     expect(agree(network.up)).toBe(true);
+  });
+});
+
+describe("a member whose TCP port is closed later", () => {
+  const QUICK = { reachCheckMs: MINUTE };
+
+  it("falls out with the reason, though its UDP works, and comes back once it is open again", () => {
+    const network = settled(12, { seed: 1, times: QUICK });
+    const node = network.nodes[4] as SimNode;
+    node.refusesTcp = true;
+    network.time.run(4 * MINUTE);
+    expect(node.core.stage).toEqual({ kind: "unreachable", by: "tcp" });
+    const others = network.up.filter((other) => other !== node);
+    expect(others.every((other) => !other.view().has(node.id))).toBe(true);
+    network.time.run(3 * MINUTE);
+    expect(node.core.stage).toEqual({ kind: "unreachable", by: "tcp" });
+    node.refusesTcp = false;
+    network.time.run(MINUTE);
+    expect(node.core.stage).toEqual({ kind: "member" });
+    expect(agree(network.up)).toBe(true);
+  });
+
+  it("stays when some could not connect to it and others can, whoever lies", () => {
+    const network = settled(12, { seed: 1, times: QUICK });
+    for (const liar of network.nodes.slice(0, 4)) liar.claimsNobodyAnswers = true;
+    network.time.run(60 * MINUTE);
+    const failures = network.up.reduce((sum, { core }) => sum + core.metrics.reachFailures, 0);
+    expect(failures).toBeGreaterThan(20);
+    expect(network.up.every(({ core }) => core.stage.kind === "member")).toBe(true);
+    expect(agree(network.up)).toBe(true);
+  });
+
+  it("is not told so by whom it has not asked", () => {
+    const network = settled(8, { seed: 1, times: QUICK });
+    const [node, ...others] = network.nodes as [SimNode, ...SimNode[]];
+    for (const other of others) {
+      node.handle({ type: "message", from: other.id, message: { type: "reached", isReached: false } });
+    }
+    expect(node.core.stage).toEqual({ kind: "member" });
+    expect(node.core.metrics.refused.unsolicited).toBe(others.length);
+  });
+
+  it("stays where there are too few others to tell who lies", () => {
+    const network = settled(3, { seed: 1, times: QUICK });
+    const node = network.nodes[0] as SimNode;
+    node.refusesTcp = true;
+    network.time.run(10 * MINUTE);
+    expect(node.core.metrics.reachFailures).toBeGreaterThan(2);
+    expect(node.core.stage).toEqual({ kind: "member" });
   });
 });
 

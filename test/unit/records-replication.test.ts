@@ -90,6 +90,24 @@ describe("when holders die", () => {
     expect(missing(network)).toBe(0);
   });
 
+  it("records are repaired although their new holders hear of the deaths seconds later", () => {
+    for (const replicas of [3, 8]) {
+      const network = filled(40, replicas);
+      const dying = new Set(network.holders.slice(0, 12));
+      for (const holder of dying) holder.isUp = false;
+      const alive = new Set(network.members);
+      for (const [at, holder] of network.up.entries()) {
+        network.time.after(at % 2 === 0 ? 0 : 4 * SECOND, () => {
+          holder.members = alive;
+          holder.replication.membersChanged(network.time.now);
+        });
+      }
+      const lostWithTheDead = lost(network) * replicas;
+      network.time.run(20 * SECOND);
+      expect(missing(network) - lostWithTheDead).toBe(0);
+    }
+  });
+
   it("records are repaired that were written after newcomers had joined, just before others died", () => {
     const network = new ReplicaNetwork(START, 30);
     network.change({ join: 20 });
