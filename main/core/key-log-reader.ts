@@ -91,11 +91,12 @@ export class KeyLogReader {
   }
 }
 
-/** @throws KithError `key-log-broken` */
+/** @throws KithError `key-log-broken`, `network-key-unconfirmed` while no key of the network is believed */
 export function trustHead(anchor: TrustAnchor, bytes: Uint8Array): Signed<KeyLogHead> {
   try {
     return trustKeyLogHead(anchor, Uint8Array.from(bytes));
   } catch (error) {
+    if (anchor.keys.unconfirmed) throw new KithError("network-key-unconfirmed", {}, { cause: error });
     throw new KithError("key-log-broken", {}, { cause: error });
   }
 }

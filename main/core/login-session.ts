@@ -53,6 +53,7 @@ export class LoginSession {
   readonly #abort = new AbortController();
   #attempt = 0;
   #cancelTimer: () => void = () => {};
+  #isConnecting = false;
   #trouble: KithError | null = null;
 
   constructor(identity: LoginIdentity, surroundings: Surroundings, listener: LoginListener) {
@@ -103,14 +104,15 @@ export class LoginSession {
 
   /** Something has changed that may end the trouble: tries again at once. */
   lookAgain(): void {
-    if (this.#stopped) return;
-    this.#cancelTimer();
     this.#attempt = 0;
+    if (this.#stopped || this.#isConnecting) return;
+    this.#cancelTimer();
     const look = this.open ? this.#requireSameNetwork() : this.#connect();
     this.#surroundings.background.run("login session", look);
   }
 
   async #connect(): Promise<void> {
+    this.#isConnecting = true;
     try {
       await this.#requireSameNetwork();
       await this.#openSession();
@@ -122,6 +124,8 @@ export class LoginSession {
       if (error.code === "signed-out-elsewhere") return this.#signedOut();
       this.#surroundings.log.warn("login session", { code: error.code, cause: error.cause });
       this.#retryLater();
+    } finally {
+      this.#isConnecting = false;
     }
     if (!this.#stopped) this.#listener.changed();
   }

@@ -84,6 +84,11 @@ export class HeadlessClient {
     return this.#client.methods;
   }
 
+  /** A link that the operating system hands over. */
+  openLink(link: string): void {
+    this.#client.openLink(link);
+  }
+
   get mayUseMicrophone(): boolean {
     return this.#client.mayUseMicrophone();
   }

@@ -1,7 +1,8 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { toHex } from "../../protocol/bytes.ts";
 import { KithError } from "../../protocol/errors.ts";
+import { encodeKeyLogHead, trustKeyLogHead } from "../../protocol/key-log.ts";
 import { TIMES } from "../../protocol/limits.ts";
 import {
   decodeSuccession,
@@ -23,8 +24,9 @@ import {
   signingSince,
 } from "../../protocol/network-key-chain.ts";
 import { NetworkTrust } from "../../protocol/network-trust.ts";
-import { networkIdOf, type SigningKeyPair, signingKeyPair } from "../../protocol/node-crypto.ts";
-import type { Signed } from "../../protocol/signed.ts";
+import { networkIdOf, nodeSignatures, type SigningKeyPair, signingKeyPair } from "../../protocol/node-crypto.ts";
+import { type Signed, signBody } from "../../protocol/signed.ts";
+import { FUZZ_TIMEOUT_MS, fuzz } from "../support/fuzzing.ts";
 
 const NOW = Date.UTC(2026, 10, 1);
 const DAY_MS = 24 * 3_600_000;
@@ -126,6 +128,18 @@ describe("a succession", () => {
   });
 });
 
+test(
+  "whatever arrives instead of successions is refused with a code, or was signed",
+  () => {
+    const seeds = [toSecond.bytes, encodeSuccessions([toSecond, toThird])];
+    const genuine = [...seeds, new Uint8Array()].map((bytes) => toHex(bytes));
+    const take = (input: Uint8Array) => follow(start, decodeSuccessions(input), NOW, null);
+    const codes = ["malformed", "too-large", "network-key-forged", "clock-skew"];
+    fuzz(seeds, take, (_, input) => expect(genuine).toContain(toHex(input)), codes);
+  },
+  FUZZ_TIMEOUT_MS,
+);
+
 describe("following the keys of a network", () => {
   it("ends at the same place however the news were cut up, and in whatever order they came", () => {
     const all = keys.slice(1, 8).map((key, index) => {
@@ -218,6 +232,19 @@ describe("a stolen key", () => {
     expect(trust.take(encodeSuccessions([stolenToSecond, toThird]))).toBe("followed");
     expect(issuerAt(trust.chain, NOW + 2 * DAY_MS, NOW)).toEqual(third.publicKey);
     expect(refusal(() => issuerAt(trust.chain, NOW - 1, NOW))).toBe("certificate-expired");
+  });
+
+  it("signs no head of the key log that anybody believes once its time is over, however it is dated", () => {
+    const time = NOW + 40 * DAY_MS;
+    const { anchor } = new NetworkTrust(followed(start, [toSecond]), () => time);
+    const zeros = new Uint8Array(32);
+    const head = (issuedAt: number, key: SigningKeyPair) => {
+      const body = encodeKeyLogHead({ networkId, epoch: 7, issuedAt, root: zeros, previous: zeros, skip: zeros });
+      return signBody(nodeSignatures, "keyLogHead", body, key.secretKey);
+    };
+    expect(refusal(() => trustKeyLogHead(anchor, head(NOW - 1, first)))).toBe("certificate-expired");
+    expect(refusal(() => trustKeyLogHead(anchor, head(time, first)))).toBe("signature-invalid");
+    expect(refusal(() => trustKeyLogHead(anchor, head(time, second)))).toBe("taken");
   });
 
   it("that was the one before the present ends with the next change", () => {
