@@ -118,9 +118,10 @@ export class PresenceBoard {
 
   /** Of a holder that passes on what does not hold nothing more is wanted. */
   #learn(from: SupernodeId, change: LeaseChange): void {
+    const user = this.#entries.get(change.userId)?.user;
+    if (!user?.isNews(change)) return;
     try {
-      const record = trustRecord(this.#parts.anchor, change.userId, change);
-      this.#entries.get(change.userId)?.user.learn(record);
+      user.learn(trustRecord(this.#parts.anchor, change.userId, change));
     } catch (error) {
       this.#parts.peers.accuse(from, error);
       this.#leases.avoid(from);

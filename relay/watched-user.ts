@@ -1,12 +1,17 @@
 /** One user whose presence somebody here wants to know: the leases, and for each the word of its home. */
+import { equalBytes } from "../protocol/bytes.ts";
 import type { DeviceId, UserId } from "../protocol/identifiers.ts";
+import { decodeLease, type Lease } from "../protocol/lease.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { DevicePresence, UserPresence } from "../protocol/presence.ts";
 import type { InboxSubscriptions, Liveness, Whereabouts } from "./inbox-subscriptions.ts";
+import type { LeaseChange } from "./link-peer.ts";
 import { devicePresence, isHomeToBeAsked, supersedes } from "./presence-view.ts";
 import { forgetAt, type LeaseRecord } from "./record-store.ts";
 
 const UNREACHABLE: Liveness = { kind: "unreachable" };
+
+type WatchedInboxes = Pick<InboxSubscriptions, "watch" | "unwatch" | "livenessOf">;
 
 interface Device {
   record: LeaseRecord;
@@ -16,18 +21,35 @@ interface Device {
 
 export class WatchedUser {
   readonly userId: UserId;
-  readonly #inboxes: InboxSubscriptions;
+  readonly #inboxes: WatchedInboxes;
   readonly #now: () => number;
   readonly #devices = new Map<DeviceId, Device>();
   readonly #changed: () => void;
   #nextChangeAt = Number.POSITIVE_INFINITY;
 
   /** @param changed is told whenever `presence` may have changed. */
-  constructor(userId: UserId, inboxes: InboxSubscriptions, now: () => number, changed: () => void) {
+  constructor(userId: UserId, inboxes: WatchedInboxes, now: () => number, changed: () => void) {
     this.userId = userId;
     this.#inboxes = inboxes;
     this.#now = now;
     this.#changed = changed;
+  }
+
+  /**
+   * Whether it is worth checking what a holder says: nothing that is known or outdated is, and a holder that says it a
+   * million times costs a hundredth of as many signatures.
+   */
+  isNews({ lease: bytes, gone }: Pick<LeaseChange, "lease" | "gone">): boolean {
+    let lease: Lease;
+    try {
+      lease = decodeLease(bytes).value;
+    } catch {
+      return true;
+    }
+    const known = this.#devices.get(lease.deviceId)?.record;
+    if (!known || lease.sequence > known.lease.value.sequence) return true;
+    if (lease.sequence < known.lease.value.sequence) return false;
+    return !equalBytes(bytes, known.lease.bytes) || (gone && !known.gone);
   }
 
   /** @param record with a trusted lease of this user. */
