@@ -3,7 +3,12 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
+import { ADMIN_API } from "../../login-server/admin-api.ts";
 import type { LoginServer, LoginServerOptions } from "../../login-server/server.ts";
+import { firstChain } from "../../protocol/network-key-chain.ts";
+import { NetworkTrust } from "../../protocol/network-trust.ts";
+import { trustUserCertificate } from "../../protocol/trust.ts";
+import { askAdmin } from "../support/admin-client.ts";
 import {
   codeOf,
   enrol,
@@ -36,8 +41,8 @@ beforeEach((context) => {
 });
 afterAll(() => redis?.kill());
 
-/** Two instances that only tell each other of changes, unless `more` says how often they look. */
-async function twoInstances(more: Partial<LoginServerOptions> = {}): Promise<[LoginServer, LoginServer]> {
+/** Two instances that only tell each other of changes, unless `more` says how often they look; and the first one's folder. */
+async function twoInstances(more: Partial<LoginServerOptions> = {}): Promise<[LoginServer, LoginServer, string]> {
   const base = inject("database");
   if (base?.kind !== "postgres") throw new Error("no PostgreSQL");
   const shared = { database: await newDatabase(base.url), redis: redis.url, catchUpIntervalMs: NEVER_MS, ...more };
@@ -61,7 +66,7 @@ async function twoInstances(more: Partial<LoginServerOptions> = {}): Promise<[Lo
       );
     }, 60_000);
   }
-  return [first, second];
+  return [first, second, dataFolder];
 }
 
 test("what happens at one instance reaches devices that are connected to the other", async () => {
@@ -124,6 +129,22 @@ test("guesses at one instance count at the other", async () => {
   });
   // By itself it would have let four pass.
   expect(passed).toBeLessThan(4);
+});
+
+test("a new key of the network that one instance makes signs at the other too, without its keys file", async () => {
+  const [first, second, dataFolder] = await twoInstances();
+  const change = { reason: "planned", noticeMs: 0, overlapMs: 60_000, endOverlap: false } as const;
+  const atSecond = await servers.open(second.url, await register(second.url, "alice"));
+  await askAdmin(dataFolder, ADMIN_API.rotateNetworkKey, change);
+  const { successions } = await atSecond.pushed("networkKeys");
+  const trust = new NetworkTrust(firstChain(first.networkKey), Date.now);
+  trust.take(Uint8Array.from(successions));
+  for (const { url } of [first, second]) {
+    const { certificate } = await register(url, `bob-${new URL(url).port}`);
+    expect(trustUserCertificate(trust.anchor, certificate).value.issuedAt).toBeGreaterThanOrEqual(
+      trust.chain.successions[0]?.value.from ?? Number.POSITIVE_INFINITY,
+    );
+  }
 });
 
 test("while Redis is away everything works at each instance, and its return brings what the others did", async () => {
