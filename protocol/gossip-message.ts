@@ -40,6 +40,9 @@ export type GossipMessage =
       readonly certificate: Signed<SupernodeCertificate>;
       readonly announcement: Signed<Announcement>;
     }
+  /** Connect to my TCP port, where my certificate says, and tell me whether you could. */
+  | { readonly type: "reach" }
+  | { readonly type: "reached"; readonly isReached: boolean }
   /** It could not be reached. */
   | { readonly type: "unreachable"; readonly subject: SupernodeId; readonly by: "udp" | "tcp" };
 
@@ -58,6 +61,8 @@ const SUMMARY = 7;
 const WANT = 8;
 const VOUCH = 9;
 const UNREACHABLE = 10;
+const REACH = 11;
+const REACHED = 12;
 
 const ITEMS_HEAD_BYTES = 1 + 4 + 1;
 /** Room for items in a ping, an ack or a gossip message. */
@@ -99,6 +104,10 @@ export function messageBytes(message: GossipMessage): number {
       return 1 + 2 + message.certificate.bytes.length + ANNOUNCEMENT_BYTES;
     case "unreachable":
       return 1 + SUPERNODE_ID_BYTES + 1;
+    case "reach":
+      return 1;
+    case "reached":
+      return 1 + 1;
     default:
       return message satisfies never;
   }
@@ -145,6 +154,12 @@ export function encodeGossipMessage(message: GossipMessage): Uint8Array {
         .fixed(fromHex(message.subject), SUPERNODE_ID_BYTES)
         .u8(message.by === "udp" ? 0 : 1);
       break;
+    case "reach":
+      writer.u8(REACH);
+      break;
+    case "reached":
+      writer.u8(REACHED).u8(message.isReached ? 1 : 0);
+      break;
     default:
       message satisfies never;
   }
@@ -190,6 +205,10 @@ function readMessage(reader: ByteReader): GossipMessage {
     }
     case UNREACHABLE:
       return { type: "unreachable", subject: readSupernodeId(reader), by: readBoolean(reader) ? "tcp" : "udp" };
+    case REACH:
+      return { type: "reach" };
+    case REACHED:
+      return { type: "reached", isReached: readBoolean(reader) };
     default:
       throw reader.refuse("a message that is not known here");
   }

@@ -4,7 +4,6 @@
  * it run in one process under a virtual clock (test/sim).
  */
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
-import type { MemberItem } from "../../protocol/gossip-item.ts";
 import type { GossipMessage } from "../../protocol/gossip-message.ts";
 import type { Hello } from "../../protocol/gossip-packet.ts";
 import type { Announcement } from "../../protocol/gossip-statement.ts";
@@ -16,6 +15,7 @@ import { AntiEntropy } from "./anti-entropy.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
 import { CertificateDirectory, type IsRevoked, type TrustCertificate } from "./certificate-directory.ts";
 import { type GossipContext, type GossipEffect, greet, memberCount, send } from "./gossip-context.ts";
+import type { GossipEvent, RememberedMember } from "./gossip-event.ts";
 import { GossipMetrics, type GossipRefusal } from "./gossip-metrics.ts";
 import { GOSSIP_LIMITS, type GossipTimes } from "./gossip-times.ts";
 import { Greetings } from "./greetings.ts";
@@ -27,38 +27,13 @@ import { MemberTable } from "./member-table.ts";
 import { Newcomers } from "./newcomers.ts";
 import type { Peer } from "./peer.ts";
 import { Prober } from "./prober.ts";
+import { ReachCheck } from "./reach-check.ts";
 import { Reconnector } from "./reconnector.ts";
 import { Roster } from "./roster.ts";
 import { Spreader } from "./spreader.ts";
 import { retransmissions } from "./suspicion-timeout.ts";
 import { TokenBucket } from "./token-bucket.ts";
 import { Wishes } from "./wishes.ts";
-
-export type GossipEvent =
-  | { readonly type: "start" }
-  /** The time that `nextWakeAt` named has come. */
-  | { readonly type: "wake" }
-  /** From a packet whose tag was right: `from` is who has sealed it. */
-  | { readonly type: "message"; readonly from: SupernodeId; readonly message: GossipMessage }
-  /** A packet whose tag could not be checked, because its sender is not known. */
-  | { readonly type: "stranger"; readonly supernodeId: SupernodeId }
-  | { readonly type: "hello"; readonly hello: Hello }
-  | { readonly type: "tcp-probed"; readonly supernodeId: SupernodeId; readonly isReachable: boolean }
-  /** A sign from outside the gossip that a member may be dead: its TCP link has broken. */
-  | { readonly type: "link-lost"; readonly supernodeId: SupernodeId }
-  /** A supernode with a certificate that was checked: from the login server's list, or met by TCP. */
-  | { readonly type: "met"; readonly certificate: Signed<SupernodeCertificate> }
-  /** What this supernode knew when it last wrote it down: from its own disk, so it is not checked again. */
-  | { readonly type: "remember"; readonly members: Iterable<RememberedMember> }
-  /** Somebody who can be reached by TCP says that there are members, whatever is heard by UDP. */
-  | { readonly type: "others-take-part" }
-  | { readonly type: "certificate-renewed"; readonly certificate: Signed<SupernodeCertificate> }
-  | { readonly type: "leave" };
-
-export interface RememberedMember {
-  readonly certificate: Signed<SupernodeCertificate>;
-  readonly item: MemberItem;
-}
 
 export interface GossipCoreOptions extends IdentityParts {
   /** Supernodes to begin with. */
@@ -81,6 +56,7 @@ export class GossipCore {
   readonly #antiEntropy: AntiEntropy;
   readonly #joining: Joining;
   readonly #newcomers: Newcomers;
+  readonly #reachCheck: ReachCheck;
   readonly #reconnector: Reconnector;
   readonly #greetings: Greetings;
   readonly #inquiries: TokenBucket;
@@ -120,7 +96,7 @@ export class GossipCore {
     });
     this.#roster = new Roster(context, {
       onUnknown: (from, id, withCertificate) => this.#wishes.ask(from, id, withCertificate),
-      onAdmitted: (by) => this.#onAdmitted(by),
+      onAdmitted: (by, isFirst) => this.#onAdmitted(by, isFirst),
       onSecondOpinion: (peer) => this.#prober.probeNow(peer),
     });
     this.#prober = new Prober(context, this.#roster, (bytes) =>
@@ -129,6 +105,7 @@ export class GossipCore {
     this.#news = new IncomingNews(context, this.#roster);
     this.#spreader = new Spreader(context);
     this.#newcomers = new Newcomers(context, this.#roster);
+    this.#reachCheck = new ReachCheck(context, this.#roster);
     this.#reconnector = new Reconnector(context, this.#roster);
     this.#joining = new Joining(context, () => this.#onFounded());
     this.#greetings = new Greetings(context, this.#roster, {
@@ -228,6 +205,7 @@ export class GossipCore {
         return;
       case "tcp-probed":
         this.#newcomers.onTcpProbed(event.supernodeId, event.isReachable);
+        this.#reachCheck.onTcpProbed(event.supernodeId, event.isReachable);
         return;
       case "link-lost": {
         const peer = this.peer(event.supernodeId);
@@ -273,6 +251,7 @@ export class GossipCore {
     this.#prober.start();
     this.#antiEntropy.start();
     this.#reconnector.start();
+    this.#reachCheck.start();
     agenda.schedule(now + times.sweepMs, () => this.#sweep());
   }
 
@@ -326,6 +305,10 @@ export class GossipCore {
         else this.#newcomers.onUnreachable(from, message.subject, message.by);
         return;
     }
+    if (message.type === "reached") {
+      this.#reachCheck.onReached(from, message.isReached);
+      return;
+    }
     // What follows makes us work for the sender, so it must be a member.
     if (!from.voucher) {
       metrics.refused["not-a-member"]++;
@@ -340,6 +323,9 @@ export class GossipCore {
         return;
       case "want":
         this.#antiEntropy.onWant(from, message.wanted);
+        return;
+      case "reach":
+        this.#reachCheck.onReach(from);
         return;
       case "vouch": {
         const peer = this.#greetings.introduce(message.certificate, message.announcement);
@@ -361,9 +347,11 @@ export class GossipCore {
     }
   }
 
-  #onAdmitted(by: Peer): void {
-    if (this.stage.kind === "member") return;
-    this.#joining.admitted();
+  #onAdmitted(by: Peer, isFirst: boolean): void {
+    if (this.announcement.value.leaving) return;
+    // One that began a network by itself is a member already, and knows nobody of the one that lets it in.
+    if (this.stage.kind !== "member") this.#joining.admitted();
+    else if (!isFirst) return;
     this.#roster.tellOfSelf();
     this.#antiEntropy.learnAll(by);
   }

@@ -13,6 +13,8 @@ export class GossipMetrics {
   syncs = 0;
   vouched = 0;
   turnedAway = 0;
+  /** Times that another member could not connect to our TCP port. */
+  reachFailures = 0;
   stalls = 0;
   signaturesChecked = 0;
   /** Pieces of news that found the line full. Others tell them again, or the next comparison does. */

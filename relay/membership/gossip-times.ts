@@ -21,6 +21,8 @@ export const GOSSIP_TIMES = {
   foundMs: 5_000,
   /** One attempt to reach a newcomer from outside: its UDP, then its TCP. */
   reachMs: 4_000,
+  /** Every member has another one try its TCP port this often: a firewall may close behind it. */
+  reachCheckMs: 10 * 60_000,
   /** A newcomer is tried again after this. */
   vouchRetryMs: 15_000,
   /** The dead and those who left are remembered, so that they can come back without being vouched for anew. */
@@ -76,6 +78,14 @@ export const GOSSIP_LIMITS = {
   checkBurst: 40,
   checksPerSecond: 4_000,
   maxWaitingNews: 20_000,
+  /**
+   * Members, all different and of our own choice, who must have failed to connect to us in a row, with none in between who
+   * could, before we believe that nobody can. With fewer others than the least, one or two liars would be too many.
+   */
+  reachWitnesses: 5,
+  leastReachWitnesses: 3,
+  /** Connections that we try for others at once. */
+  maxReaching: 32,
   /** Probes passed on for others at once. */
   maxRelayedProbes: 256,
   /** Packets that one request may be answered with. */

@@ -61,8 +61,9 @@ export class Joining {
   }
 
   get #isIn(): boolean {
-    const { kind } = this.#context.stage;
-    return kind === "member" || kind === "left";
+    const { stage, self } = this.#context;
+    // Whoever has fallen out comes back by another way (ReachCheck).
+    return stage.kind === "member" || stage.kind === "left" || self.announcement.value.leaving;
   }
 
   #round(): void {

@@ -9,7 +9,7 @@ import {
   VOUCHER_BYTES,
 } from "../../protocol/gossip-statement.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import type { RememberedMember } from "./gossip-core.ts";
+import type { RememberedMember } from "./gossip-event.ts";
 
 const FORMAT_VERSION = 1;
 

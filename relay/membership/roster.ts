@@ -18,7 +18,7 @@ export interface RosterOutcomes {
   /** It cannot tell who this is without the announcement, the voucher and perhaps the certificate. */
   readonly onUnknown: (from: Peer, id: SupernodeId, withCertificate: boolean) => void;
   /** Somebody has vouched for this supernode. */
-  readonly onAdmitted: (by: Peer) => void;
+  readonly onAdmitted: (by: Peer, isFirst: boolean) => void;
   readonly onSecondOpinion: (peer: Peer) => void;
 }
 
@@ -151,7 +151,7 @@ export class Roster {
       supernodeId === self.id ? self.voucher?.value.certificateSerial : peer?.voucher?.value.certificateSerial;
     if (knownSerial !== undefined && knownSerial >= voucher.certificateSerial) {
       this.applyAnnouncement(item.announcement, from);
-      if (supernodeId === self.id) this.#outcomes.onAdmitted(from);
+      if (supernodeId === self.id) this.#outcomes.onAdmitted(from, false);
       return;
     }
     const certificate = supernodeId === self.id ? self.certificate : certificates.get(supernodeId);
@@ -168,7 +168,7 @@ export class Roster {
       this.#changeSelf(() => {
         self.voucher = item.voucher;
       });
-      this.#outcomes.onAdmitted(from);
+      this.#outcomes.onAdmitted(from, true);
       return;
     }
     const newcomer = peer ?? new Peer(certificate, item.announcement, null, now);
@@ -237,6 +237,13 @@ export class Roster {
   leave(): void {
     const { self, now } = this.#context;
     this.#changeSelf(() => self.renew(now, self.announcement.value.incarnation, true));
+    this.tellOfSelf();
+  }
+
+  /** Having left, and being reachable again: those who know us need no voucher anew. */
+  comeBack(): void {
+    const { self, now } = this.#context;
+    this.#changeSelf(() => self.renew(now, self.announcement.value.incarnation));
     this.tellOfSelf();
   }
 

@@ -1,5 +1,6 @@
 /** Whether a supernode can be reached by TCP: it answers where its certificate says, with the TLS certificate that it says. */
 import tls from "node:tls";
+import { isBusyAlert } from "../../protocol/busy.ts";
 import { equalBytes } from "../../protocol/bytes.ts";
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import { sha256 } from "../../protocol/node-crypto.ts";
@@ -20,7 +21,8 @@ export async function isReachableByTcp(
     (stream) => {
       // Authorities say nothing about a self-signed certificate; the fingerprint decides.
       const socket = tls.connect({ socket: stream, minVersion: "TLSv1.3", rejectUnauthorized: false });
-      socket.on("error", () => settle(false));
+      // One that is too busy for newcomers is there: it must not lose its place for that, in a crowd of all times.
+      socket.on("error", (error) => settle(isBusyAlert(error)));
       socket.once("secureConnect", () => {
         const shown = socket.getPeerCertificate().raw;
         settle(Boolean(shown) && equalBytes(sha256(shown), tlsFingerprint));

@@ -64,6 +64,14 @@ export function gossipFigures(membership: Pick<GossipMembership, "metrics" | "st
         read: () => entriesOf({ admitted: metrics.vouched, unreachable: metrics.turnedAway }),
       },
       {
+        kind: "total",
+        name: "gossip_reach_failures",
+        label: "Not reached by TCP",
+        help: "Members that this supernode had asked to connect to its TCP port, and that could not. Is the port still open?",
+        unit: "count",
+        read: () => metrics.reachFailures,
+      },
+      {
         kind: "breakdown",
         name: "gossip_refusals",
         label: "Gossip refused",

@@ -32,6 +32,7 @@ const QUICK = {
   reconnectMs: 500,
   syncMs: 2_000,
   sweepMs: 500,
+  reachCheckMs: 2_000,
 };
 
 let certificatePem: { key: string; cert: string; fingerprint: Uint8Array };
@@ -48,6 +49,8 @@ interface TestSupernode {
   stored: Uint8Array | null;
   /** Ends it without a goodbye. */
   kill(): void;
+  /** Its UDP goes on. */
+  closeTcp(): void;
 }
 
 let authority: TestAuthority;
@@ -155,6 +158,9 @@ async function start({ tcp = "open", former, serial = 1 }: Choices = {}): Promis
       line.isCut = true;
       listener.close();
     },
+    closeTcp() {
+      listener.close();
+    },
   };
   ending.push(() => {
     membership.close();
@@ -225,6 +231,15 @@ describe("supernodes on real sockets", () => {
     expect(closed.membership.stage).toEqual({ kind: "unreachable", by: "tcp" });
     expect(agree(members)).toBe(true);
     expect(closed.membership.members().size).toBe(1);
+  });
+
+  it("put nobody out, but one whose TCP port is closed leaves by itself and knows why", async () => {
+    const [shut, ...others] = (await network(4)) as [TestSupernode, ...TestSupernode[]];
+    shut.closeTcp();
+    await until(() => agree(others), 40_000);
+    expect(shut.membership.stage).toEqual({ kind: "unreachable", by: "tcp" });
+    expect(shut.membership.metrics.reachFailures).toBeGreaterThanOrEqual(3);
+    expect(shut.changes.every(({ kind }) => kind === "joined")).toBe(true);
   });
 
   it("are not moved by rubbish, recorded packets or hellos from strangers, and answer none of it at length", async () => {

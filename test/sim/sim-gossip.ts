@@ -162,7 +162,8 @@ export class SimGossip {
 
   probeTcp(from: SimNode, supernodeId: SupernodeId): void {
     const target = this.#byId.get(supernodeId);
-    const isReachable = target?.isUp === true && !target.refusesTcp && this.isLine(from, target);
+    const isOpen = target?.isUp === true && !target.refusesTcp && this.isLine(from, target);
+    const isReachable = isOpen && !from.claimsNobodyAnswers;
     this.time.after(isReachable ? 1.5 * this.roundTripMs(from, target) : 1_000, () =>
       from.handle({ type: "tcp-probed", supernodeId, isReachable }),
     );

@@ -5,7 +5,8 @@ import type { SupernodeId } from "../../protocol/identifiers.ts";
 import { type Signed, signBody } from "../../protocol/signed.ts";
 import type { Appointment } from "../../relay/membership/agenda.ts";
 import type { GossipEffect } from "../../relay/membership/gossip-context.ts";
-import { GossipCore, type GossipEvent, type RememberedMember } from "../../relay/membership/gossip-core.ts";
+import { GossipCore } from "../../relay/membership/gossip-core.ts";
+import type { GossipEvent, RememberedMember } from "../../relay/membership/gossip-event.ts";
 import { cheapSignatures } from "./cheap-signatures.ts";
 import type { SimGossip } from "./sim-gossip.ts";
 
@@ -27,6 +28,8 @@ export class SimNode {
   /** Packets from outside reach it only if it has sent to their sender before. */
   isFirewalled = false;
   refusesTcp = false;
+  /** It lies about the TCP ports that it is asked to try. */
+  claimsNobodyAnswers = false;
   /** Which side of a partition it is on. */
   side = 0;
   /** Its line is dead: nothing comes in or goes out. */

@@ -55,6 +55,8 @@ const messages: GossipMessage[] = [
   { type: "want", wanted: [{ supernodeId: alice.id, certificate: true }] },
   { type: "vouch", certificate: carol.certificate, announcement: carol.announce(NOW) },
   { type: "unreachable", subject: bob.id, by: "tcp" },
+  { type: "reach" },
+  { type: "reached", isReached: false },
 ];
 
 /** Refused with a code, or decoded to what is encoded to the same bytes again. */
