@@ -7,15 +7,16 @@ import { LEASE_REPLICAS } from "../protocol/limits.ts";
 import type { RecordStoreFigures } from "./bench-record-store.ts";
 import { benchVerify, type VerifyFigures } from "./bench-verify.ts";
 import { DhtNetwork } from "./dht-rpc-network.ts";
-import { DirectoryNetwork, PER_PROCESS } from "./directory-network.ts";
+import { DirectoryNetwork, perProcess } from "./directory-network.ts";
 import type { LookUpOutcome } from "./directory-supernode.ts";
 import { Failure } from "./failure.ts";
 import { onOwnLines } from "./own-lines.ts";
 
 const USAGE = `npm run bench -- directory [--json] [options]
-  --supernodes N   in processes of ${PER_PROCESS}: 200
-  --records N      in the network: 2000
-  --look-ups N     before the kill: 2000
+  --supernodes N   200
+  --records N      in the network: 5000
+  --look-ups N     before the kill: 5000
+  --rate N         look-ups a second, of the whole network: 1000
   --waves N        of 30 % killed, with as many newcomers in between: 3
   --sizes N,N,…    of the record store: 1000000,5000000,20000000 (the last takes 6 GB and two minutes)
   --only PART,…    of: network, few-replicas, dht-rpc, records, verify`;
@@ -23,16 +24,14 @@ const USAGE = `npm run bench -- directory [--json] [options]
 const PARTS = ["network", "few-replicas", "dht-rpc", "records", "verify"] as const;
 const FEW_REPLICAS = 3;
 const KILL_SHARE = 0.3;
-/** The first seconds after the kill: all records are looked up in this time. */
-const FIRST_MS = 4_000;
-const LOOK_UPS_PER_SECOND = 200;
 
 const OPTIONS = {
   json: { type: "boolean", default: false },
   help: { type: "boolean", default: false },
   supernodes: { type: "string", default: "200" },
-  records: { type: "string", default: "2000" },
-  "look-ups": { type: "string", default: "2000" },
+  records: { type: "string", default: "5000" },
+  "look-ups": { type: "string", default: "5000" },
+  rate: { type: "string", default: "1000" },
   waves: { type: "string", default: "3" },
   sizes: { type: "string", default: "1000000,5000000,20000000" },
   only: { type: "string", default: PARTS.join() },
@@ -42,6 +41,7 @@ interface Choice {
   readonly supernodes: number;
   readonly records: number;
   readonly lookUps: number;
+  readonly lookUpsPerSecond: number;
   readonly waves: number;
 }
 
@@ -69,14 +69,20 @@ export async function benchDirectory(args: readonly string[]): Promise<void> {
     supernodes: Number(values.supernodes),
     records: Number(values.records),
     lookUps: Number(values["look-ups"]),
+    lookUpsPerSecond: Number(values.rate),
     waves: Number(values.waves),
   };
   const parts = values.only.split(",");
   for (const part of parts) if (!PARTS.some((known) => known === part)) throw new Failure(USAGE);
 
-  const network = parts.includes("network") ? await measureNetwork(LEASE_REPLICAS, choice) : null;
+  const replicas = [
+    ...(parts.includes("network") ? [LEASE_REPLICAS] : []),
+    ...(parts.includes("few-replicas") ? [FEW_REPLICAS] : []),
+  ];
+  const measured = replicas.length > 0 ? await measureNetworks(replicas, choice) : new Map<number, NetworkFigures>();
+  const network = measured.get(LEASE_REPLICAS) ?? null;
+  const few = measured.get(FEW_REPLICAS) ?? null;
   const dht = parts.includes("dht-rpc") ? await measureDht(choice) : null;
-  const few = parts.includes("few-replicas") ? await measureNetwork(FEW_REPLICAS, choice) : null;
   const records = parts.includes("records") ? await measureRecords(values.sizes.split(",")) : [];
   const verify = parts.includes("verify") ? benchVerify(2) : null;
 
@@ -106,48 +112,62 @@ export async function benchDirectory(args: readonly string[]): Promise<void> {
   if (values.json) console.log(JSON.stringify(figures));
 }
 
-async function measureNetwork(replicas: number, choice: Choice): Promise<NetworkFigures> {
-  const say = (what: string) => process.stderr.write(`${replicas} replicas: ${what}\n`);
-  const network = new DirectoryNetwork(replicas, choice.records);
+/** One network after the other for each number of replicas, of the same supernodes as far as they are not killed. */
+async function measureNetworks(
+  replicas: readonly number[],
+  choice: Choice,
+): Promise<ReadonlyMap<number, NetworkFigures>> {
+  const network = new DirectoryNetwork(choice.records, say);
+  const figures = new Map<number, NetworkFigures>();
   try {
-    await network.grow(choice.supernodes);
-    await network.fill();
-    say(`${network.size} supernodes, ${choice.records} records`);
-    // Once, so that connections are there as in a network that has lived for a while.
-    await network.lookUp(choice.lookUps, paceMs(choice.lookUps));
-    const calm = summary(await network.lookUp(choice.lookUps, paceMs(choice.lookUps)));
-    say(`look-ups: ${JSON.stringify(calm)}`);
-
-    const repairs: number[] = [];
-    let first = { found: 0, living: 0, p99Ms: 0 };
-    for (let wave = 1; wave <= choice.waves; wave++) {
-      const missing = network.size;
-      const living = await network.kill(KILL_SHARE);
-      const [after, seconds] = await Promise.all([network.lookUp(choice.records, FIRST_MS), network.whole()]);
-      repairs.push(Number(seconds.toFixed(1)));
-      const { found, p99Ms } = summary(after);
-      if (wave === 1) first = { found, living, p99Ms };
-      say(
-        `wave ${wave}: found ${found}, a living replica ${living}, p99 ${p99Ms} ms, whole in ${seconds.toFixed(1)} s`,
-      );
-      if (wave < choice.waves) await network.grow(missing - network.size);
-      if (wave < choice.waves) await network.whole();
+    for (const count of replicas) {
+      await network.growTo(choice.supernodes);
+      await network.fill(count);
+      figures.set(count, await measureWaves(network, count, choice));
     }
-    const [repairedSeconds = 0, ...laterRepairedSeconds] = repairs;
-    return {
-      medianMs: calm.medianMs,
-      p99Ms: calm.p99Ms,
-      requestsPerLookup: calm.requests,
-      foundAfterKill: first.found,
-      foundOfLiving: Number((first.found / first.living).toFixed(5)),
-      p99MsAfterKill: first.p99Ms,
-      repairedSeconds,
-      laterRepairedSeconds,
-      lost: await network.lost(),
-    };
+    return figures;
   } finally {
     await network.end();
   }
+}
+
+async function measureWaves(network: DirectoryNetwork, replicas: number, choice: Choice): Promise<NetworkFigures> {
+  say(`${choice.records} records on ${replicas} supernodes each; looking up ${choice.lookUps} of them, twice`);
+  // Once, so that connections are there as in a network that has lived for a while.
+  await network.lookUp(choice.lookUps, spanMs(choice.lookUps, choice));
+  const calm = summary(await network.lookUp(choice.lookUps, spanMs(choice.lookUps, choice)));
+  say(`  ${calm.requests} requests a look-up, median ${calm.medianMs} ms, p99 ${calm.p99Ms} ms`);
+
+  const repairs: number[] = [];
+  let first = { found: 0, living: 0, p99Ms: 0 };
+  for (let wave = 1; wave <= choice.waves; wave++) {
+    say(`killing ${KILL_SHARE * 100} % of them at once, wave ${wave} of ${choice.waves}, and looking up every record`);
+    const living = await network.kill(KILL_SHARE);
+    const lookUps = network.lookUp(choice.records, spanMs(choice.records, choice));
+    const [after, seconds] = await Promise.all([lookUps, network.repaired()]);
+    repairs.push(Number(seconds.toFixed(1)));
+    const { found, p99Ms } = summary(after);
+    if (wave === 1) first = { found, living, p99Ms };
+    say(
+      `  found ${found} of all, p99 ${p99Ms} ms; a living replica had ${living}; whole again in ${seconds.toFixed(1)} s`,
+    );
+    if (wave < choice.waves) {
+      await network.growTo(choice.supernodes);
+      await network.whole();
+    }
+  }
+  const [repairedSeconds = 0, ...laterRepairedSeconds] = repairs;
+  return {
+    medianMs: calm.medianMs,
+    p99Ms: calm.p99Ms,
+    requestsPerLookup: calm.requests,
+    foundAfterKill: first.found,
+    foundOfLiving: Number((first.found / first.living).toFixed(5)),
+    p99MsAfterKill: first.p99Ms,
+    repairedSeconds,
+    laterRepairedSeconds,
+    lost: await network.lost(),
+  };
 }
 
 interface DhtFigures {
@@ -158,16 +178,19 @@ interface DhtFigures {
   readonly p99MsAfterKill: number;
 }
 
-async function measureDht({ supernodes, records, lookUps }: Choice): Promise<DhtFigures> {
+async function measureDht(choice: Choice): Promise<DhtFigures> {
+  const { supernodes, records, lookUps } = choice;
   const network = new DhtNetwork(LEASE_REPLICAS, records);
   try {
-    await network.start(supernodes, PER_PROCESS);
-    await network.lookUp(lookUps, paceMs(lookUps));
-    const calm = summary(await network.lookUp(lookUps, paceMs(lookUps)));
-    process.stderr.write(`dht-rpc: ${JSON.stringify(calm)}\n`);
+    say(`starting ${supernodes} nodes of dht-rpc with as many records, to compare with`);
+    await network.start(supernodes, perProcess(supernodes));
+    say(`  looking up ${lookUps} of them, twice`);
+    await network.lookUp(lookUps, spanMs(lookUps, choice));
+    const calm = summary(await network.lookUp(lookUps, spanMs(lookUps, choice)));
+    say(`  ${calm.requests} requests a look-up, median ${calm.medianMs} ms, p99 ${calm.p99Ms} ms`);
     await network.kill(KILL_SHARE);
-    const after = summary(await network.lookUp(records, FIRST_MS));
-    process.stderr.write(`dht-rpc after the kill: ${JSON.stringify(after)}\n`);
+    const after = summary(await network.lookUp(records, spanMs(records, choice)));
+    say(`  after the same kill: found ${after.found}, p99 ${after.p99Ms} ms`);
     return { ...calm, foundAfterKill: after.found, p99MsAfterKill: after.p99Ms };
   } finally {
     await network.end();
@@ -176,12 +199,18 @@ async function measureDht({ supernodes, records, lookUps }: Choice): Promise<Dht
 
 async function measureRecords(sizes: readonly string[]): Promise<RecordStoreFigures[]> {
   const [first = "1000000"] = sizes;
+  say(`filling record stores of ${sizes.join(", ")} records, one process, and a Map of objects beside them`);
   const map = await onOwnLines<RecordStoreFigures>("directory-records", "map", first);
   return [...map, ...(await onOwnLines<RecordStoreFigures>("directory-records", ...sizes))];
 }
 
-function paceMs(lookUps: number): number {
-  return (lookUps / LOOK_UPS_PER_SECOND) * 1_000;
+/** To stderr, for whoever waits: with the seconds since the beginning. */
+function say(what: string): void {
+  process.stderr.write(`${`${(performance.now() / 1_000).toFixed(0)} s`.padStart(6)}  ${what}\n`);
+}
+
+function spanMs(lookUps: number, { lookUpsPerSecond }: Choice): number {
+  return (lookUps / lookUpsPerSecond) * 1_000;
 }
 
 function summary(outcomes: readonly LookUpOutcome[]): {
@@ -198,14 +227,14 @@ function summary(outcomes: readonly LookUpOutcome[]): {
 }
 
 function printNetworks(
-  { supernodes, records }: Choice,
+  { supernodes, records, lookUpsPerSecond }: Choice,
   network: NetworkFigures | null,
   few: NetworkFigures | null,
   dht: DhtFigures | null,
 ): void {
   if (!network && !few && !dht) return;
   console.log(
-    `${supernodes} supernodes in ${supernodes / PER_PROCESS} processes on loopback, ${records} records. Ours: gossip over UDP, ` +
+    `${supernodes} supernodes, ${perProcess(supernodes)} in a process, on loopback, ${records} records, ${lookUpsPerSecond} look-ups a second. Ours: gossip over UDP, ` +
       "sealed and signed as in earnest; look-ups and replication in frames over plain TCP, one connection for each pair " +
       "(in earnest socket.io over TLS); each answer's lease is checked. Killed: by SIGKILL, 30 % at once.",
   );

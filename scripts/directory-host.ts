@@ -18,8 +18,8 @@ export interface DirectoryOrders {
   join(order: { readonly certificates: readonly string[] }): null;
   /** The fewest and the most members that a supernode here sees. */
   members(order: null): { readonly fewest: number; readonly most: number };
-  /** Leases, base64: each supernode here keeps those that are its to hold. */
-  fill(order: { readonly leases: readonly string[] }): null;
+  /** Leases, base64: each supernode here forgets what it held and keeps those that are its to hold. */
+  fill(order: { readonly leases: readonly string[]; readonly replicas: number }): null;
   /** The leases that there are, without keeping any. */
   know(order: { readonly leases: readonly string[] }): null;
   /** Spread over this time, each by one of the supernodes here at random. */
@@ -58,6 +58,9 @@ export async function runDirectoryHost(): Promise<void> {
     },
     fill(order) {
       leases = order.leases.map((bytes) => decodeLease(Buffer.from(bytes, "base64")));
+      replicas = order.replicas;
+      expected = null;
+      for (const supernode of supernodes) supernode.beginAnew(replicas);
       const table = new PlacementTable(supernodes[0]?.members ?? []);
       for (const lease of leases) {
         const holders = table.holders(lease.value.userId, replicas);

@@ -1,23 +1,26 @@
-/** A network of supernodes for the directory's benchmark: processes with ten supernodes each, which can be killed. */
+/** A network of supernodes for the directory's benchmark: processes with some supernodes each, which can be killed. */
 import { randomBytes } from "node:crypto";
 import { setTimeout as passing } from "node:timers/promises";
 import { decodeSupernodeCertificate } from "../protocol/certificate.ts";
 import { DeviceId, InboxId, type SupernodeId, type UserId } from "../protocol/identifiers.ts";
 import { encodeLease } from "../protocol/lease.ts";
-import { TIMES } from "../protocol/limits.ts";
+import { LEASE_REPLICAS, TIMES } from "../protocol/limits.ts";
 import { networkIdOf, nodeSignatures, signingKeyPair, userIdOf } from "../protocol/node-crypto.ts";
 import { signBody } from "../protocol/signed.ts";
-import { PlacementTable } from "../relay/records/placement-table.ts";
 import type { DirectoryOrders } from "./directory-host.ts";
 import type { LookUpOutcome } from "./directory-supernode.ts";
 import { Failure } from "./failure.ts";
 import { OrderedProcess } from "./host-orders.ts";
 
-/** Supernodes in one process: it is processes that are killed. */
-export const PER_PROCESS = 10;
+/** It is processes that are killed, so there are ten or more; and as few as that allows, for each costs memory and time. */
+const PROCESSES = 10;
+const MOST_PER_PROCESS = 20;
 /** Asking whether all is whole costs the supernodes' processes some time as well. */
-const POLL_MS = 500;
-const JOIN_MS = 240_000;
+const POLL_MS = 250;
+/** Nobody is taken for dead sooner, so nothing can be whole. */
+const DETECTION_MS = 3_000;
+/** For one process of supernodes to be known to all. */
+const JOIN_MS = 120_000;
 const REPAIR_MS = 120_000;
 /** A sealed body as clients send it. */
 const SEALED_BODY_BYTES = 48;
@@ -34,43 +37,45 @@ interface MadeLease {
 }
 
 export class DirectoryNetwork {
-  readonly #replicas: number;
   readonly #networkSeed = randomBytes(32).toString("hex");
   readonly #leases: readonly MadeLease[];
+  readonly #say: (what: string) => void;
+  #replicas = LEASE_REPLICAS;
   #hosts: Host[] = [];
-  /** All of whose holders were killed. */
+  /** Of which no copy was left. */
   readonly #lost = new Set<MadeLease>();
 
-  constructor(replicas: number, records: number) {
-    this.#replicas = replicas;
+  /** @param say tells whoever waits how far it is */
+  constructor(records: number, say: (what: string) => void) {
+    this.#say = say;
     this.#leases = Array.from({ length: records }, () => madeLease(this.#networkSeed));
   }
 
   get size(): number {
-    return this.#hosts.length * PER_PROCESS;
+    return this.#members.length;
   }
 
-  /** Starts more supernodes and waits until all know all. The first begin the network. */
-  async grow(supernodes: number): Promise<void> {
-    for (let left = supernodes / PER_PROCESS; left > 0; ) {
-      // The very first alone, so that there is a network to join; then a few at a time, for each costs all the others.
-      const processes = this.#hosts.length === 0 ? 1 : Math.min(left, 2);
-      const hosts = await Promise.all(Array.from({ length: processes }, () => this.#openHost()));
-      this.#hosts.push(...hosts);
-      const certificates = this.#hosts.flatMap((host) => host.certificates);
-      await Promise.all(hosts.map((host) => host.process.order("join", { certificates })));
+  /** Starts more supernodes until there are so many, and waits until all know all. The first begin the network. */
+  async growTo(supernodes: number): Promise<void> {
+    while (this.size < supernodes) {
+      // A process at a time: as many newcomers as supernodes are in it, all at once.
+      const host = await this.#openHost(Math.min(perProcess(supernodes), supernodes - this.size));
+      this.#hosts.push(host);
+      const certificates = this.#hosts.flatMap((each) => each.certificates);
+      await host.process.order("join", { certificates });
       await this.#allKnowAll();
-      process.stderr.write(`${this.size} supernodes know each other\n`);
-      left -= processes;
+      this.#say(`${this.size} of ${supernodes} supernodes know each other`);
     }
     const leases = this.#leases.map(({ bytes }) => bytes);
     await Promise.all(this.#hosts.map((host) => host.process.order("know", { leases })));
   }
 
-  /** Puts each record where it belongs. */
-  async fill(): Promise<void> {
+  /** Begins anew with all records where they belong, on so many supernodes each. */
+  async fill(replicas: number): Promise<void> {
+    this.#replicas = replicas;
+    this.#lost.clear();
     const leases = this.#leases.map(({ bytes }) => bytes);
-    await Promise.all(this.#hosts.map((host) => host.process.order("fill", { leases })));
+    await Promise.all(this.#hosts.map((host) => host.process.order("fill", { leases, replicas })));
   }
 
   /** Looks so many records up, each once as long as there are enough, from everywhere, spread over this time. */
@@ -95,19 +100,23 @@ export class DirectoryNetwork {
    */
   async kill(share: number): Promise<number> {
     const victims = shuffled(this.#hosts).slice(0, Math.round(this.#hosts.length * share));
-    const dead = new Set(victims.flatMap(({ members }) => members));
-    const before = new PlacementTable(this.#members);
-    for (const lease of this.#leases) {
-      if (before.holders(lease.userId, this.#replicas).every((id) => dead.has(id))) this.#lost.add(lease);
-    }
     this.#hosts = this.#hosts.filter((host) => !victims.includes(host));
+    // Copies that nobody has given up yet count too: whoever has one hands it on.
+    const held = await this.#held();
+    for (const [place, lease] of this.#leases.entries()) if (!held.has(place)) this.#lost.add(lease);
     await Promise.all(victims.map((host) => host.process.kill()));
     return 1 - this.#lost.size / this.#leases.length;
   }
 
-  /** Waits until every replica that can be is where it belongs. @returns seconds */
-  async whole(): Promise<number> {
+  /** After a kill: waits until every replica that can be is where it belongs. @returns seconds */
+  async repaired(): Promise<number> {
     const startedAt = performance.now();
+    await passing(DETECTION_MS);
+    return this.whole(startedAt);
+  }
+
+  /** Waits until every replica that can be is where it belongs. @returns seconds */
+  async whole(startedAt = performance.now()): Promise<number> {
     for (;;) {
       const seconds = (performance.now() - startedAt) / 1_000;
       if ((await this.missing()) === 0) return seconds;
@@ -125,8 +134,7 @@ export class DirectoryNetwork {
 
   /** Records that nobody has any more. */
   async lost(): Promise<number> {
-    const held = await Promise.all(this.#hosts.map((host) => host.process.order("held", null)));
-    return this.#leases.length - new Set(held.flat()).size;
+    return this.#leases.length - (await this.#held()).size;
   }
 
   async end(): Promise<void> {
@@ -134,13 +142,19 @@ export class DirectoryNetwork {
     this.#hosts = [];
   }
 
+  /** Places of the records that somebody has. */
+  async #held(): Promise<ReadonlySet<number>> {
+    const held = await Promise.all(this.#hosts.map((host) => host.process.order("held", null)));
+    return new Set(held.flat());
+  }
+
   get #members(): SupernodeId[] {
     return this.#hosts.flatMap(({ members }) => members);
   }
 
-  async #openHost(): Promise<Host> {
+  async #openHost(supernodes: number): Promise<Host> {
     const host = await OrderedProcess.start<DirectoryOrders>("directory-host");
-    const order = { supernodes: PER_PROCESS, networkSeed: this.#networkSeed, replicas: this.#replicas };
+    const order = { supernodes, networkSeed: this.#networkSeed, replicas: this.#replicas };
     const certificates = await host.order("open", order);
     const members = certificates.map(
       (bytes) => decodeSupernodeCertificate(Buffer.from(bytes, "base64")).value.supernodeId,
@@ -159,6 +173,11 @@ export class DirectoryNetwork {
       await passing(POLL_MS);
     }
   }
+}
+
+/** How many run in one process, of so many in all. */
+export function perProcess(supernodes: number): number {
+  return Math.max(1, Math.min(MOST_PER_PROCESS, Math.floor(supernodes / PROCESSES)));
 }
 
 function madeLease(networkSeed: string): MadeLease {
