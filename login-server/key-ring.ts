@@ -1,7 +1,7 @@
 /**
  * The keys that this login server signs with: the first one and those that have followed, as the
  * database tells. A key's secret half is in the keys file of the instance that made it; for the
- * others it lies in the database, sealed under the key before, unless that one was stolen.
+ * others it lies in the database, sealed under the key before, unless that one was stolen, and until that one is over.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import type { Kysely } from "kysely";
@@ -10,6 +10,7 @@ import { KithError } from "../protocol/errors.ts";
 import type { NetworkId } from "../protocol/identifiers.ts";
 import { decodeSuccession } from "../protocol/network-key.ts";
 import {
+  endOf,
   firstChain,
   follow,
   keyAt,
@@ -18,6 +19,7 @@ import {
   placeAt,
 } from "../protocol/network-key-chain.ts";
 import { networkIdOf, type SigningKeyPair, sha256, signingKeyPair } from "../protocol/node-crypto.ts";
+import type { OpenData } from "./data-folder.ts";
 import type { NetworkKeys } from "./network-keys.ts";
 import type { Schema } from "./storage/schema.ts";
 
@@ -27,10 +29,17 @@ const TAG_BYTES = 16;
 
 export class KeyRing {
   readonly #pairs: Map<NetworkId, SigningKeyPair>;
+  readonly #keep: OpenData["keepSuccessor"];
   #chain: NetworkKeyChain;
+  /** Keys whose successors lie in the database no longer. */
+  #forgotten = 0;
 
-  /** Of a network that still has its first key, until `load` says otherwise. */
-  constructor(keys: NetworkKeys) {
+  /**
+   * Of a network that still has its first key, until `load` says otherwise.
+   * @param keep writes a key that another instance has made into this one's keys file
+   */
+  constructor(keys: NetworkKeys, keep: OpenData["keepSuccessor"] = () => undefined) {
+    this.#keep = keep;
     this.#chain = firstChain(keys.signing.publicKey);
     this.#pairs = new Map([keys.signing, ...keys.successors].map((pair) => [networkIdOf(pair.publicKey), pair]));
   }
@@ -61,8 +70,10 @@ export class KeyRing {
     for (const [index, { value }] of successions.entries()) {
       const sealed = rows[index]?.sealed_seed;
       const before = this.#pairs.get(networkIdOf(successions[index - 1]?.value.key ?? this.#chain.firstKey));
-      if (sealed && before && !this.#pairs.has(networkIdOf(value.key)))
-        this.add(openSeed(new Uint8Array(sealed), before));
+      if (!sealed || !before || this.#pairs.has(networkIdOf(value.key))) continue;
+      const seed = openSeed(new Uint8Array(sealed), before);
+      this.#keep(seed);
+      this.add(signingKeyPair(seed));
     }
     // Whoever runs the network has no need to ask anybody whether its newest key is.
     const newest = networkIdOf(successions.at(-1)?.value.key ?? this.#chain.firstKey);
@@ -70,6 +81,19 @@ export class KeyRing {
     if (followed.kind !== "followed") throw new KithError("data-corrupt", { path: "network_keys" });
     this.#chain = followed.chain;
     return true;
+  }
+
+  /** Whoever has an old key shall not find the present one in the database: by the old one's end every instance has had it. */
+  async forgetSealed(db: Kysely<Schema>, now: number): Promise<void> {
+    const { length } = this.#chain.successions.filter((_, place) => endOf(this.#chain, place) <= now);
+    if (length <= this.#forgotten) return;
+    await db
+      .updateTable("network_keys")
+      .set({ sealed_seed: null })
+      .where("number", "<=", length)
+      .where("sealed_seed", "is not", null)
+      .execute();
+    this.#forgotten = length;
   }
 
   /** @throws KithError `network-key-missing` */
@@ -89,13 +113,13 @@ export function sealSeed(seed: Uint8Array, before: SigningKeyPair): Uint8Array {
 }
 
 /** @throws KithError `data-corrupt` */
-function openSeed(sealed: Uint8Array, before: SigningKeyPair): SigningKeyPair {
+function openSeed(sealed: Uint8Array, before: SigningKeyPair): Uint8Array {
   try {
     const nonce = sealed.subarray(0, NONCE_BYTES);
     const end = NONCE_BYTES + SEED_BYTES;
     const decipher = createDecipheriv("chacha20-poly1305", handOverKey(before), nonce, { authTagLength: TAG_BYTES });
     decipher.setAuthTag(sealed.subarray(end));
-    return signingKeyPair(concatBytes([decipher.update(sealed.subarray(NONCE_BYTES, end)), decipher.final()]));
+    return concatBytes([decipher.update(sealed.subarray(NONCE_BYTES, end)), decipher.final()]);
   } catch (error) {
     throw new KithError("data-corrupt", { path: "network_keys" }, { cause: error });
   }

@@ -96,7 +96,9 @@ export class KeyRotation {
   /** Another instance may have made a key. */
   async lookAgain(): Promise<void> {
     const { ring, db, now, fault } = this.#parts;
-    if (!(await ring.load(db, now()))) return;
+    const isNews = await ring.load(db, now());
+    await ring.forgetSealed(db, now());
+    if (!isNews) return;
     this.#parts.announced(false);
     try {
       ring.pairAt(Number.MAX_SAFE_INTEGER);

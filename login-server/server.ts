@@ -201,9 +201,10 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
 }
 
 /** @throws KithError `network-key-missing` where this instance could not sign */
-async function openRing({ keys, storage }: OpenData, now: number): Promise<KeyRing> {
-  const ring = new KeyRing(keys);
+async function openRing({ keys, storage, keepSuccessor }: OpenData, now: number): Promise<KeyRing> {
+  const ring = new KeyRing(keys, keepSuccessor);
   await ring.load(storage.db, now);
+  await ring.forgetSealed(storage.db, now);
   ring.pairAt(Number.MAX_SAFE_INTEGER);
   return ring;
 }

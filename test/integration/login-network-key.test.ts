@@ -163,7 +163,7 @@ test("a stolen key ends at once, the next is for people to confirm, and --yes is
   const newest = decodeSuccessions(await successionsAt(server)).at(-1)?.value.key ?? new Uint8Array();
   expect(networkIdOf(newest)).toBe(told.keys[1]?.fingerprint);
   device.confirm(networkIdOf(newest));
-  expect(device.take(await successionsAt(server))).toBe("followed");
+  expect(device.take(await successionsAt(server))).toBe("same");
   const { certificate } = await servers.connect(server.url).open(server.networkId, alice);
   trustUserCertificate(device.anchor, certificate);
 });
@@ -197,25 +197,38 @@ test("a change that is under way outlives a restart, a backup and another machin
   expect((await login(restored.url, "alice", alice.password)).userId).toBe(alice.userId);
 });
 
-test("an instance that has only the first key takes a planned one from the database, and does without a stolen one", async () => {
+test("an instance that has only the first key takes a planned one from the database in time, and does without a stolen one", async () => {
   const clock = new TestClock();
   const [dataFolder, otherFolder] = [servers.folder(), servers.folder()];
+  const [keysFile, otherKeysFile] = [dataFolder, otherFolder].map((folder) => join(folder, "network-keys.json"));
   const first = await servers.start({ dataFolder, now: clock.now });
-  const firstKeys = readFileSync(join(dataFolder, "network-keys.json"), "utf8");
+  const firstKeys = readFileSync(keysFile as string, "utf8");
   const device = follower(first, clock);
-  await admin(dataFolder, "rotate");
+  await admin(dataFolder, "rotate", "--overlap-days", "10");
   clock.advance(2 * HOUR_MS);
-  expect(readFileSync(join(dataFolder, "network-keys.json"), "utf8")).not.toBe(firstKeys);
+  const bothKeys = readFileSync(keysFile as string, "utf8");
   await first.close();
+
   const { database } = await servers.database(dataFolder);
   const elsewhere = { dataFolder: otherFolder, now: clock.now, ...(database && { database }) };
-  writeFileSync(join(otherFolder, "network-keys.json"), firstKeys);
+  const startWith = (keys: string) => {
+    writeFileSync(otherKeysFile as string, keys);
+    return servers.start(elsewhere);
+  };
   if (!database) copyFileSync(join(dataFolder, "login.db"), join(otherFolder, "login.db"));
-  const second = await servers.start(elsewhere);
+  const second = await startWith(firstKeys);
   device.take(await successionsAt(second));
   trustUserCertificate(device.anchor, (await register(second.url, "bob")).certificate);
-  await admin(otherFolder, "rotate", "--stolen", "--yes");
+  expect(JSON.parse(readFileSync(otherKeysFile as string, "utf8"))).toEqual(JSON.parse(bothKeys));
   await second.close();
-  writeFileSync(join(otherFolder, "network-keys.json"), firstKeys);
-  await expect(servers.start(elsewhere)).rejects.toEqual(code("network-key-missing"));
+
+  // Once the old key is over, the database tells whoever has kept it nothing of the next one.
+  clock.advance(11 * DAY_MS);
+  const third = await startWith(bothKeys);
+  await third.close();
+  await expect(startWith(firstKeys)).rejects.toEqual(code("network-key-missing"));
+  const fourth = await startWith(bothKeys);
+  await admin(otherFolder, "rotate", "--stolen", "--yes");
+  await fourth.close();
+  await expect(startWith(bothKeys)).rejects.toEqual(code("network-key-missing"));
 });
