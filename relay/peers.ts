@@ -16,7 +16,7 @@ type Requests = typeof LINK_REQUESTS;
 
 export interface PeersParts {
   readonly self: SupernodeId;
-  readonly membership: Membership;
+  readonly membership: Pick<Membership, "members" | "onChange" | "linkLost">;
   /** Answers what this supernode asks itself. */
   readonly local: LinkHandlers;
   readonly link: Omit<LinkParts, "onPush" | "onLost">;
