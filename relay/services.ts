@@ -198,6 +198,11 @@ export class Services {
     await goodbye(this.attachments, this.#rooms, withinMs);
   }
 
+  /** Sends the attached nodes elsewhere, because nobody finds them here any more; who comes back later is welcome. */
+  sendAway(withinMs: number): Promise<void> {
+    return goodbye(this.attachments, this.#rooms, withinMs);
+  }
+
   /** Whoever is still attached is gone now, and the directory is told before the links close. */
   async close(): Promise<void> {
     clearInterval(this.#sweep);

@@ -33,6 +33,9 @@ import { supernodeFigures } from "./status/supernode-figures.ts";
 import { openSupernodeKeys } from "./supernode-keys.ts";
 import type { TurnStats } from "./turn/turn-server.ts";
 
+/** For those who are attached to a supernode that the others cannot reach any more. */
+const OUTSIDE_FAREWELL_MS = 30_000;
+
 export interface SupernodeOptions {
   readonly dataFolder: string;
   /** `https://host[:port]`; plain http on this machine only. */
@@ -220,6 +223,12 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     ...relay.figures,
   ];
   let phase: SupernodePhase = "ready";
+  let tookPart = membership.stage.kind === "member";
+  membership.onStage(({ kind }) => {
+    // Out of the directory: who stays attached here is found by nobody.
+    if (tookPart && kind === "unreachable") void services.sendAway(OUTSIDE_FAREWELL_MS);
+    tookPart = kind === "member";
+  });
   const phaseNow = () => (phase === "ready" && membership.stage.kind !== "member" ? "outside" : phase);
   const startedAt = now();
   const state = () => ({ supernodeId, host, port: listener.port, version: KITH_VERSION, startedAt, phase: phaseNow() });

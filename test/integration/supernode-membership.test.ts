@@ -84,6 +84,28 @@ describe("a supernode among others", () => {
     expect(network.supernodes[0]?.members()).not.toContain(hidden.supernodeId);
   });
 
+  it("leaves when its TCP port lets nothing in any more, says why, and sends its people elsewhere", async () => {
+    await network.add();
+    const port = await freePort();
+    const udp = createSocket("udp4", (datagram) => udp.send(datagram, port, "127.0.0.1"));
+    udp.bind(port, "127.0.0.2");
+    cleanUps.push(() => void udp.close());
+    const tcp = await startStallingProxy("127.0.0.2", "127.0.0.1", port);
+    const words: string[] = [];
+    const log = pino({ level: "warn" }, { write: (line: string) => words.push(line) });
+    const gossipTimes = { reachMs: 1_000, vouchRetryMs: 1_000, reachCheckMs: 1_000 };
+    const shut = await network.add({ host: "127.0.0.2", port, log, gossipTimes });
+    await network.acquainted();
+    const node = await attach({ ...shut.certificate, host: "127.0.0.1" });
+    await tcp.close();
+
+    const others = network.supernodes.filter((other) => other !== shut);
+    await until(() => agree(others), 60_000);
+    expect(shut.stage()).toEqual({ kind: "unreachable", by: "tcp" });
+    expect(words.join("")).toContain("no member can reach this supernode from outside");
+    await until(() => node.toldToGo.length > 0, 30_000);
+  });
+
   it("hands the records of people who are away on, until none of those who had them first is left", async () => {
     while (network.supernodes.length < 8) await network.add();
     await network.acquainted();
