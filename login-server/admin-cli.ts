@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { type ParseArgsConfig, parseArgs } from "node:util";
 import type { z } from "zod";
 import { KithError } from "../protocol/errors.ts";
-import { parseHandle } from "../protocol/identifiers.ts";
+import { NetworkId, parseHandle } from "../protocol/identifiers.ts";
 import { HttpError } from "../protocol/login-api.ts";
+import { readable } from "../protocol/network-key.ts";
 import { ADMIN_API, ADMIN_FILE, type AdminApi, AdminFile, Standing } from "./admin-api.ts";
 import { table } from "./text-table.ts";
 
@@ -229,7 +230,7 @@ function parse(args: readonly string[]) {
 function networkKeys(answer: z.infer<AdminApi["networkKey"]["output"]>): Told {
   const rows = answer.keys.map(({ number, fingerprint, state, from, until, reason }) => [
     String(number),
-    fingerprint,
+    readable(NetworkId.parse(fingerprint)),
     state,
     from === null ? "the beginning" : date(from),
     until === null ? "" : date(until),

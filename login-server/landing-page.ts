@@ -7,6 +7,7 @@ import { createHash } from "node:crypto";
 import { escapeHtml } from "../protocol/html.ts";
 import type { NetworkId } from "../protocol/identifiers.ts";
 import { appLink, INVITATION_PATH, InvitationToken } from "../protocol/invitation.ts";
+import { readable } from "../protocol/network-key.ts";
 import type { Page } from "./http-server.ts";
 
 export interface LandingPageParts {
@@ -72,11 +73,6 @@ ${download}
 function nothing({ networkName }: LandingPageParts): string {
   return `<h1>${escapeHtml(networkName)}</h1>
 <p>This is no complete invitation link. Open it once more from where you got it, all of it.</p>`;
-}
-
-/** A fingerprint in groups that can be read aloud. */
-export function readable(fingerprint: NetworkId): string {
-  return fingerprint.match(/.{5}/g)?.join(" ") ?? fingerprint;
 }
 
 function page(status: number, content: string): Page {

@@ -130,6 +130,10 @@ export const ERRORS = entries({
       "The network has a new key, because the old one may have been stolen or is too long out of use. Ask whoever runs it for the link that confirms the new key, and open it.",
     retry: false,
   },
+  "network-key-known": {
+    sentence: "This device knows the key of its network. There is nothing to confirm.",
+    retry: false,
+  },
   "network-key-forked": {
     sentence:
       "Somebody claims another key for this network than the one that is known here: its key may have been stolen. Ask whoever runs the network.",

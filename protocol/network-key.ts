@@ -88,6 +88,11 @@ export function encodeSuccessions(successions: readonly Pick<Signed<Succession>,
   return concatBytes(successions.map(({ bytes }) => bytes));
 }
 
+/** A fingerprint in groups that can be read aloud. */
+export function readable(fingerprint: NetworkId): string {
+  return fingerprint.match(/.{5}/g)?.join(" ") ?? fingerprint;
+}
+
 /**
  * Whether the old key names the new one, and the new one agrees.
  * @throws KithError `network-key-forged`

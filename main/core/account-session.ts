@@ -266,7 +266,12 @@ export class AccountSession {
     return { ...account, network: { ...account.network, keys: this.#trust.chain } };
   }
 
-  /** The user has got the word of whoever runs the network, by way of its link. */
+  /** Whether no key of the network is believed, or the login server has another one. */
+  get asksForNetworkKey(): boolean {
+    return this.#trust.chain.unconfirmed !== null || /^network-key-/.test(this.sync.session.trouble?.code ?? "");
+  }
+
+  /** The user has got the word of whoever runs the network. */
   confirmNetworkKey(fingerprint: NetworkId): void {
     this.#trust.confirm(fingerprint);
     this.sync.session.lookAgain();

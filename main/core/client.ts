@@ -1,5 +1,6 @@
 /** Composition root of the client core. It imports no Electron: tests and headless clients run the same code. */
 import { randomBytes } from "node:crypto";
+import type { NetworkId } from "../../protocol/identifiers.ts";
 import type { IpcMethods } from "../../protocol/ipc-schema.ts";
 import type { Handlers } from "../../protocol/rpc.ts";
 import { AccountStore } from "./account-store.ts";
@@ -27,9 +28,12 @@ export interface KithClient {
   mayUseMicrophone(): boolean;
   /**
    * A `kith:` link that the system has handed over, or an invitation's address: shown in the sign-in form.
-   * @throws KithError `invitation-malformed`, `already-signed-in`
+   * @returns null, or the fingerprint of a network key, which the user is to be asked about
+   * @throws KithError `invitation-malformed`, `already-signed-in`, `network-key-known`
    */
-  openLink(link: string): void;
+  openLink(link: string): NetworkId | null;
+  /** The user says that this is the fingerprint that whoever runs the network has told them. */
+  confirmNetworkKey(fingerprint: NetworkId): void;
   /** Says goodbye to the network and closes the profile. */
   close(): Promise<void>;
 }
@@ -66,6 +70,7 @@ export async function openClient(options: ClientOptions): Promise<KithClient> {
     onPush: (listener) => pushes.listen(listener),
     mayUseMicrophone: () => recording.on || (keeper.session?.calls.mayUseMicrophone ?? false),
     openLink: (link) => keeper.offer(link),
+    confirmNetworkKey: (fingerprint) => keeper.session?.confirmNetworkKey(fingerprint),
     close: async () => {
       // While there is a session to take it off the list with.
       await supernode?.close();

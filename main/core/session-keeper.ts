@@ -1,6 +1,6 @@
 /** Whether somebody is signed in on this profile, and the ways from one to the other. */
 import { KithError } from "../../protocol/errors.ts";
-import { parseHandle } from "../../protocol/identifiers.ts";
+import { type NetworkId, parseHandle } from "../../protocol/identifiers.ts";
 import { type Invitation, parseConfirmation, parseInvitation } from "../../protocol/invitation.ts";
 import type { SessionView } from "../../protocol/ipc-schema.ts";
 import { AccountSession } from "./account-session.ts";
@@ -87,22 +87,24 @@ export class SessionKeeper {
   }
 
   /**
-   * An invitation link that the system has handed to the app: it is put into the form, and the user decides. One that
-   * names the newest key of the network that somebody is signed in to confirms it.
-   * @throws KithError `invitation-malformed`, `already-signed-in`
+   * An invitation link that the system has handed to the app: it is put into the form, and the user decides.
+   * @returns the key that the link wants confirmed, where this device waits for that: the user decides here too
+   * @throws KithError `invitation-malformed`, `already-signed-in`, `network-key-known`
    */
-  offer(link: string): void {
+  offer(link: string): NetworkId | null {
     const { session } = this;
     const confirmation = parseConfirmation(link);
     if (session && confirmation?.networkId === session.account.network.networkId) {
-      session.confirmNetworkKey(confirmation.networkKey);
-      return;
+      // Any web page can have made the link: a device that has a key lets nobody talk it into another one.
+      if (!session.asksForNetworkKey) throw new KithError("network-key-known");
+      return confirmation.networkKey;
     }
     const { loginServer } = parseInvitation(link);
     const { view } = this;
     if (this.#state.phase !== "signed-out" || view.phase !== "signed-out") throw new KithError("already-signed-in");
     this.#state = { phase: "signed-out", view: { ...view, loginServer, invitation: link.trim() } };
     this.#parts.push("session", this.#state.view);
+    return null;
   }
 
   /** Errors as opaque-login.ts, parseLoginServer and parseHandle. */

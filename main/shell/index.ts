@@ -22,6 +22,7 @@ import { linkOf, takeLink } from "./app-link.ts";
 import { appLog } from "./app-log.ts";
 import { APP_SCHEME, serveApp } from "./app-scheme.ts";
 import { pushTo, serveIpc } from "./ipc-server.ts";
+import { askForKey } from "./key-question.ts";
 import { Notifications } from "./notifications.ts";
 import { restrictPermissions } from "./permissions.ts";
 import { supernodeLauncher } from "./supernode-process.ts";
@@ -91,7 +92,9 @@ async function run(): Promise<void> {
   const openLink = (link: unknown) => {
     window?.show();
     window?.focus();
-    const refusal = takeLink(client, link);
+    const refusal = takeLink(client, link, (fingerprint) => {
+      if (window) void askForKey(window, fingerprint).then((yes) => yes && client.confirmNetworkKey(fingerprint));
+    });
     if (refusal) pushTo(window, "notice", refusal);
   };
   window.webContents.once("did-finish-load", () => openLink(options.link));

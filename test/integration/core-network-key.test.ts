@@ -164,10 +164,14 @@ describe("the network's key", () => {
 
     alice = await again(alice);
     await alice.until(() => alice.me.notices.some(({ code }) => code === "network-key-unconfirmed"), "and still");
+    const thief = told.confirmationLink.replace(/&key=.*$/, `&key=${"0a".repeat(20)}`);
+    alice.openLink(thief);
     alice.openLink(told.confirmationLink);
     await alice.attached();
     await alice.until(() => alice.me.loginServerReachable && alice.me.notices.length === 0, "all is well");
     expect(alice.me.alerts).toEqual([]);
+    // Whoever knows the key is not talked into another one by a link that any web page may have made.
+    expect(() => alice.openLink(thief)).toThrow(expect.objectContaining({ code: "network-key-known" }));
     alice = await again(alice, { fetch: withoutNews });
     await alice.until(() => alice.me.notices.some(({ code }) => code === "network-key-withheld"), "the thief is known");
     expect(alice.me.loginServerReachable).toBe(false);

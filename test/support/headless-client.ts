@@ -84,9 +84,10 @@ export class HeadlessClient {
     return this.#client.methods;
   }
 
-  /** A link that the operating system hands over. */
+  /** A link that the operating system hands over, and a user who says yes to what it asks. */
   openLink(link: string): void {
-    this.#client.openLink(link);
+    const fingerprint = this.#client.openLink(link);
+    if (fingerprint !== null) this.#client.confirmNetworkKey(fingerprint);
   }
 
   get mayUseMicrophone(): boolean {
