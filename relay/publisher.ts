@@ -72,8 +72,11 @@ export class Publisher {
     const earlier = this.#publications.get(inbox);
     if (earlier) this.#incomplete.delete(earlier);
     const publication: Publication = {
-      ...{ userId, deviceId, inbox, certificate },
+      userId,
+      deviceId,
+      inbox,
       lease: Uint8Array.from(lease.bytes),
+      certificate,
       goneSince: null,
       informed: [],
       asked: null,

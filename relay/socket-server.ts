@@ -93,6 +93,7 @@ export class SocketServer {
       const stop = this.#deadlines.get(socket);
       stop?.();
       if (stop) socket.off("close", stop);
+      this.#deadlines.delete(socket);
       before = socket.listenerCount("close");
     });
     http.on("upgrade", (_request, socket) => {

@@ -9,6 +9,7 @@ import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { type LoadOrder, LoadTally } from "./attach-load.ts";
+import { benchBareTls } from "./bench-attach-floor.ts";
 import { type BenchNetwork, type BenchSupernode, startBenchNetwork } from "./bench-attach-network.ts";
 import { Failure } from "./failure.ts";
 import { type OwnedProcess, own } from "./owned-process.ts";
@@ -43,9 +44,11 @@ export async function benchAttach(args: readonly string[]): Promise<void> {
   const network = await startBenchNetwork(Number(values.supernodes), nodes);
   const crowd = new Crowd(nodes);
   try {
+    const mbBareTls = await benchBareTls(nodes);
+    say(`${nodes} idle TLS connections of Node's own, with nothing behind them: ${mbBareTls} MB`);
     const idle = await benchIdle(network, crowd, buddies, Number(values["idle-seconds"]));
     const storms = values["idle-only"] ? {} : await benchStorms(network, crowd, nodes);
-    const figures = { nodes, supernodes: network.supernodes.length, buddies, ...idle, ...storms };
+    const figures = { nodes, supernodes: network.supernodes.length, buddies, mbBareTls, ...idle, ...storms };
     console.table(figures);
     say(`${availableParallelism()} cores carry both the supernodes and all the clients: times are upper bounds.`);
     if (values.json) console.log(JSON.stringify(figures));

@@ -9,6 +9,8 @@ const BENCHMARKS: Readonly<Record<string, () => Promise<(args: readonly string[]
   relay: async () => (await import("./bench-relay.ts")).benchRelay,
   // The clients of `attach`: processes of their own.
   "attach-load": async () => (await import("./attach-load.ts")).runAttachLoad,
+  // Nothing but TLS, to compare `attach` with: processes of their own.
+  "attach-floor": async () => (await import("./bench-attach-floor.ts")).runAttachFloor,
   // The server of `login`, a process of its own.
   "login-subject": async () => (await import("./login-subject.ts")).runLoginSubject,
   // Parts of `relay` that run as processes of their own. The first is of use alone: it loads any TURN server.
