@@ -20,6 +20,7 @@ import {
 } from "../support/login-api-client.ts";
 import { loginServers } from "../support/login-server-fixture.ts";
 import { buildLoginServer, endLoginServers, spawnLoginServer } from "../support/login-server-process.ts";
+import { SmallDisk, whyNoSmallDisk } from "../support/small-disk.ts";
 
 const servers = loginServers();
 const TOKEN = "a token drawn at random";
@@ -200,4 +201,39 @@ test("with a full disk it refuses what it cannot store, serves the rest, and has
     expect((await login(roomy.url, user.handle, user.password)).sign.secretKey).toEqual(user.sign.secretKey);
   }
   await register(roomy.url, "latecomer");
+});
+
+test("with no byte left on its disk it refuses writes, serves reads, and stores again as soon as there is room", async (context) => {
+  const why = whyNoSmallDisk();
+  if (why !== null) return context.skip(why);
+  const disk = new SmallDisk(24);
+  try {
+    const { child, ready } = spawnLoginServer(argsFor(disk.path, "--log-level", "silent"), { disk });
+    const { url } = await ready;
+    disk.giveTo(child.pid ?? 0, null);
+    const alice = await register(url, "alice");
+    const session = await servers.open(url, alice);
+
+    disk.fill();
+    const registered: TestUser[] = [];
+    let refusal: unknown = null;
+    while (refusal === null && registered.length < 400) {
+      try {
+        registered.push(await register(url, `user${registered.length}`));
+      } catch (error) {
+        refusal = error;
+      }
+    }
+    expect(refusal).toEqual(new Error("login-server-busy"));
+    expect((await fetch(`${url}/ready`)).status).toBe(200);
+    expect(await session.call("syncBuddies", { since: 0 })).toMatchObject({ revision: 0 });
+    expect((await session.call("account", {})).devices).toMatchObject([{ deviceId: alice.deviceId }]);
+
+    disk.free();
+    await register(url, `user${registered.length}`);
+    for (const user of [alice, ...registered.slice(-3)]) await login(url, user.handle, user.password);
+  } finally {
+    await endLoginServers();
+    disk.remove();
+  }
 });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { build } from "../../scripts/app-build.ts";
 import { root } from "../../scripts/repository.ts";
+import type { SmallDisk } from "./small-disk.ts";
 
 export interface Ended {
   readonly code: number | null;
@@ -26,12 +27,17 @@ export async function buildLoginServer(): Promise<void> {
   await build(["login-server"]);
 }
 
-/** @param maxFileBlocks the most that any file may grow to, in 512 bytes: a disk that is full soon. */
-export function spawnLoginServer(
-  args: readonly string[],
-  options: { readonly env?: Record<string, string>; readonly maxFileBlocks?: number } = {},
-): LoginServerProcess {
-  const command = [process.execPath, join(root, "out", "login-server.mjs"), ...args];
+interface SpawnOptions {
+  readonly env?: Record<string, string>;
+  /** The most that any file may grow to, in 512 bytes. */
+  readonly maxFileBlocks?: number;
+  /** It alone sees this disk. */
+  readonly disk?: SmallDisk;
+}
+
+export function spawnLoginServer(args: readonly string[], options: SpawnOptions = {}): LoginServerProcess {
+  const plain = [process.execPath, join(root, "out", "login-server.mjs"), ...args];
+  const command = options.disk?.mounted(plain) ?? plain;
   const limit = options.maxFileBlocks === undefined ? "unlimited" : `${options.maxFileBlocks}`;
   const child = spawn("/bin/sh", ["-c", `ulimit -f ${limit}; exec "$@"`, "sh", ...command], {
     stdio: ["ignore", "pipe", "pipe", "ipc"],
