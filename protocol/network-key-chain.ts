@@ -119,7 +119,11 @@ export function keyAt({ firstKey, successions }: NetworkKeyChain, place: number)
   return successions[place - 1]?.value.key ?? firstKey;
 }
 
-/** What a person compares, or a link names, of the newest key. The first one's is the network's ID. */
+/** What a person compares, or a link names, of each key. The first one's is the network's ID. */
+export function fingerprintsOf({ networkId, successions }: NetworkKeyChain): NetworkId[] {
+  return [networkId, ...successions.map(({ value }) => networkIdOf(value.key))];
+}
+
 export function newestFingerprint(chain: NetworkKeyChain): NetworkId {
   return networkIdOf(keyAt(chain, chain.successions.length));
 }

@@ -4,7 +4,7 @@ import { equalBytes } from "../protocol/bytes.ts";
 import { KithError } from "../protocol/errors.ts";
 import { type NetworkId, SIGN_KEY_BYTES } from "../protocol/identifiers.ts";
 import { decodeSuccessions } from "../protocol/network-key.ts";
-import { firstChain, type NetworkKeyChain, restoreChain } from "../protocol/network-key-chain.ts";
+import { fingerprintsOf, firstChain, type NetworkKeyChain, restoreChain } from "../protocol/network-key-chain.ts";
 import { NetworkTrust } from "../protocol/network-trust.ts";
 import { networkIdOf } from "../protocol/node-crypto.ts";
 import type { DataFolder } from "./data-folder.ts";
@@ -26,8 +26,8 @@ export interface NetworkPinParts {
 /**
  * The network's keys as far as they are known. A login server that does not answer is no obstacle once the first
  * one is known, nor is one that has not heard of the newest: whatever it signs will be refused.
- * @throws KithError `network-changed`, `network-key-unconfirmed`, `network-key-forked`, `data-corrupt`; at the first
- *   start also what the login server's silence or answer gives
+ * @throws KithError `network-changed`, `network-key-unconfirmed`, `network-key-forked`, `network-key-withheld` by a
+ *   login server that does not know the confirmed one, `data-corrupt`; at the first start also what the login server's silence or answer gives
  */
 export async function pinNetwork({ folder, loginServer, confirmed, now, log }: NetworkPinParts): Promise<NetworkTrust> {
   const pinned = folder.read(FIRST_KEY);
@@ -49,6 +49,9 @@ export async function pinNetwork({ folder, loginServer, confirmed, now, log }: N
   const verdict = shown ? trust.take(shown.successions) : trust.take(trust.bytes);
   if (verdict === "unconfirmed") throw new KithError("network-key-unconfirmed");
   if (verdict === "forked") throw new KithError("network-key-forked");
+  if (shown && confirmed !== null && !fingerprintsOf(trust.chain).includes(confirmed)) {
+    throw new KithError("network-key-withheld");
+  }
   if (verdict === "behind") log.warn("the login server does not know the network's newest key");
   return trust;
 }

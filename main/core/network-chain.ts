@@ -6,9 +6,9 @@ import { decodeSuccessions } from "../../protocol/network-key.ts";
 import {
   encodeChain,
   type Followed,
+  fingerprintsOf,
   firstChain,
   follow,
-  keyAt,
   type NetworkKeyChain,
   restoreChain,
 } from "../../protocol/network-key-chain.ts";
@@ -53,8 +53,7 @@ export function chainOf(
   const followed = follow(known, shown, now, confirmed);
   requireFollowed(followed.kind);
   const chain = followed.kind === "followed" ? followed.chain : known;
-  const fingerprints = [first.networkId, ...chain.successions.map((_, place) => networkIdOf(keyAt(chain, place + 1)))];
-  if (invitation?.networkKey && !fingerprints.includes(invitation.networkKey))
+  if (invitation?.networkKey && !fingerprintsOf(chain).includes(invitation.networkKey))
     throw new KithError("invitation-network");
   return chain;
 }

@@ -137,6 +137,8 @@ describe("the network's key", () => {
   it("that was stolen is believed no longer; the next one needs a person's word, and whoever has the old one gets nowhere", async () => {
     const network = await start(2);
     let alice = await signedUp(network, "alice");
+    const otherKey = { ...network.options({ now }), networkKey: NetworkId.parse("0a".repeat(20)) };
+    expect(await codeOf(startSupernode(otherKey))).toBe("network-key-withheld");
     const told = await rotate(network, stolen);
     await alice.until(() => alice.me.notices.some(({ code }) => code === "network-key-unconfirmed"), "the sentence");
     await until(async () => (await attachWithOldKey(network, 0)) !== "no error");
