@@ -1,6 +1,6 @@
 /**
  * The record store for a big share: packed cells outside the garbage-collected heap, an
- * index of five bytes a slot, and no step that takes longer than a few milliseconds, so
+ * index of eight bytes a slot, and no step that takes longer than a few milliseconds, so
  * that a supernode with millions of records answers as evenly as an empty one.
  */
 import { readHex } from "../../protocol/bytes.ts";
@@ -9,6 +9,7 @@ import type { Lease } from "../../protocol/lease.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import type { GoneNotice, LeaseRecord, PutResult, RecordStore } from "../record-store.ts";
+import { LeaseCopies } from "./lease-copies.ts";
 import { PackedLease } from "./packed-lease.ts";
 import * as layout from "./record-layout.ts";
 import { firstSighting, forgottenAt, plausibleSighting, type Sighting } from "./sighting.ts";
@@ -44,12 +45,12 @@ export class PackedRecords implements RecordStore {
   #index: UserIndex;
   readonly #secret: IndexSecret;
   readonly #segmentBits: number;
-  readonly #wantedHash: layout.MutableHash = { place: 0, tag: 0 };
-  readonly #cellHash: layout.MutableHash = { place: 0, tag: 0 };
-  readonly #wantedUser = Buffer.alloc(USER_ID_BYTES);
+  readonly #copies = new LeaseCopies();
+  readonly #wantedUser = new Uint8Array(USER_ID_BYTES);
+  readonly #wantedWords = new Int32Array(this.#wantedUser.buffer);
   readonly #wantedDevice = Buffer.alloc(DEVICE_ID_BYTES);
   readonly #holdsWantedUser = (cell: Cell) =>
-    layout.holdsUser(this.#memory(cell), this.#offset(cell), this.#wantedUser);
+    layout.holdsUser(this.#arena.wordsOf(cell), this.#arena.wordOffsetOf(cell), this.#wantedWords);
   #prefix: Buffer | null = null;
   #expirySlab = 0;
 
@@ -57,7 +58,7 @@ export class PackedRecords implements RecordStore {
   constructor(secret: IndexSecret, segmentBits: number = DEFAULT_SEGMENT_BITS) {
     this.#secret = secret;
     this.#segmentBits = segmentBits;
-    this.#index = this.#emptyIndex();
+    this.#index = new UserIndex(segmentBits);
   }
 
   get size(): number {
@@ -189,14 +190,7 @@ export class PackedRecords implements RecordStore {
 
   close(): void {
     this.#arena = new SlabArena();
-    this.#index = this.#emptyIndex();
-  }
-
-  #emptyIndex(): UserIndex {
-    return new UserIndex((cell) => {
-      layout.hashUser(this.#memory(cell), this.#offset(cell) + layout.CELL_USER, this.#secret, this.#cellHash);
-      return this.#cellHash;
-    }, this.#segmentBits);
+    this.#index = new UserIndex(this.#segmentBits);
   }
 
   #requirePrefix(lease: Uint8Array): void {
@@ -215,8 +209,7 @@ export class PackedRecords implements RecordStore {
   }
 
   #wantedCells(): Cell[] {
-    layout.hashUser(this.#wantedUser, 0, this.#secret, this.#wantedHash);
-    return this.#index.find(this.#wantedHash, this.#holdsWantedUser);
+    return this.#index.find(layout.hashUser(this.#wantedWords, 0, this.#secret), this.#holdsWantedUser);
   }
 
   #wantedCell(cells: readonly Cell[]): Cell | null {
@@ -228,8 +221,10 @@ export class PackedRecords implements RecordStore {
     if (!this.#prefix) throw new RangeError("no record was ever put");
     const memory = this.#memory(cell);
     const offset = this.#offset(cell);
+    const words = this.#arena.wordsOf(cell);
+    const word = this.#arena.wordOffsetOf(cell);
     return {
-      lease: new PackedLease(layout.readLease(memory, offset, this.#prefix)),
+      lease: new PackedLease(layout.readLease(memory, offset, words, word, this.#prefix, this.#copies)),
       lastSeenAt: layout.readLastSeen(memory, offset),
       gone: layout.readGone(memory, offset),
     };
@@ -269,9 +264,8 @@ export class PackedRecords implements RecordStore {
     this.#arena.free(cell);
   }
 
-  #hashOf(cell: Cell): layout.MutableHash {
-    layout.hashUser(this.#memory(cell), this.#offset(cell) + layout.CELL_USER, this.#secret, this.#wantedHash);
-    return this.#wantedHash;
+  #hashOf(cell: Cell): number {
+    return layout.hashCell(this.#arena.wordsOf(cell), this.#arena.wordOffsetOf(cell), this.#secret);
   }
 
   #lastSeenAt(cell: Cell): number {

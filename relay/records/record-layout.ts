@@ -5,7 +5,7 @@
  *   offset  bytes
  *   0       1      flags: used, gone
  *   1       6      last seen, ms since 1970
- *   7       …      user ID to signature, as they stand in the lease
+ *   8       …      user ID to signature, as they stand in the lease: at a whole word, to be compared by words
  */
 
 import {
@@ -24,6 +24,7 @@ import {
 import type { Lease } from "../../protocol/lease.ts";
 import { TIMES } from "../../protocol/limits.ts";
 import { mix } from "../../protocol/placement.ts";
+import type { LeaseCopies } from "./lease-copies.ts";
 import type { Sighting } from "./sighting.ts";
 
 const USED = 1;
@@ -37,7 +38,10 @@ const LEASE_SEQUENCE = LEASE_DEVICE + DEVICE_ID_BYTES + SUPERNODE_ID_BYTES + INB
 const LEASE_BODY_LENGTH = LEASE_SEQUENCE + 8 + 8 + 4;
 
 const SEEN = 1;
-export const CELL_USER = SEEN + 6;
+const CELL_USER = 8;
+const WORD_BYTES = 4;
+const USER_WORD = CELL_USER / WORD_BYTES;
+const USER_WORDS = USER_ID_BYTES / WORD_BYTES;
 const DEVICE = CELL_USER + USER_ID_BYTES + SIGN_KEY_BYTES;
 const HOME = DEVICE + DEVICE_ID_BYTES;
 const INBOX = HOME + SUPERNODE_ID_BYTES;
@@ -59,7 +63,8 @@ export function isLeaseShaped(lease: Uint8Array): boolean {
 }
 
 export function hasPrefix(lease: Uint8Array, prefix: Buffer): boolean {
-  return prefix.every((byte, index) => lease[index] === byte);
+  for (let at = 0; at < prefix.length; at++) if (lease[at] !== prefix[at]) return false;
+  return true;
 }
 
 /** Whose a lease is, as views of it. */
@@ -88,13 +93,17 @@ export function writeLease(memory: Buffer, cell: number, lease: Uint8Array): voi
   memory.set(lease.subarray(PREFIX_BYTES), cell + CELL_USER);
 }
 
-/** The lease as it was signed. */
-export function readLease(memory: Buffer, cell: number, prefix: Buffer): Uint8Array {
-  const end = cell + BODY + memory.readUInt16BE(cell + BODY_LENGTH) + SIGNATURE_BYTES;
-  const lease = Buffer.allocUnsafe(PREFIX_BYTES + end - (cell + CELL_USER));
-  prefix.copy(lease, 0);
-  memory.copy(lease, PREFIX_BYTES, cell + CELL_USER, end);
-  return lease;
+/** The lease as it was signed. `word` is where the cell begins in `words`, the same memory. */
+export function readLease(
+  memory: Buffer,
+  cell: number,
+  words: Int32Array,
+  word: number,
+  prefix: Buffer,
+  copies: LeaseCopies,
+): Uint8Array {
+  const length = BODY - CELL_USER + memory.readUInt16BE(cell + BODY_LENGTH) + SIGNATURE_BYTES;
+  return copies.copy(prefix, words, word + USER_WORD, length);
 }
 
 export function writeSighting(memory: Buffer, cell: number, sighting: Sighting): void {
@@ -129,10 +138,8 @@ export const homeAt = (memory: Buffer, cell: number): SupernodeId =>
 export const inboxAt = (memory: Buffer, cell: number): InboxId => hexAt(memory, cell + INBOX, INBOX_BYTES) as InboxId;
 
 /** Whether a cell belongs to a user. Word by word: five reads cost a tenth of a call to `compare`. */
-export function holdsUser(memory: Buffer, cell: number, userId: Buffer): boolean {
-  for (let at = 0; at < USER_ID_BYTES; at += 4) {
-    if (memory.readInt32LE(cell + CELL_USER + at) !== userId.readInt32LE(at)) return false;
-  }
+export function holdsUser(words: Int32Array, word: number, user: Int32Array): boolean {
+  for (let at = 0; at < USER_WORDS; at++) if (words[word + USER_WORD + at] !== user[at]) return false;
   return true;
 }
 
@@ -140,16 +147,14 @@ export function holdsDevice(memory: Buffer, cell: number, deviceId: Buffer): boo
   return memory.compare(deviceId, 0, DEVICE_ID_BYTES, cell + DEVICE, cell + DEVICE + DEVICE_ID_BYTES) === 0;
 }
 
-/** Two well-mixed words of a user ID under a secret, by the finaliser of MurmurHash3 (Appleby, public domain). */
-export function hashUser(memory: Buffer, offset: number, secret: readonly [number, number], into: MutableHash): void {
-  const place = mix(memory.readInt32LE(offset) ^ mix(memory.readInt32LE(offset + 4) ^ secret[0]));
-  into.place = place >>> 0;
-  into.tag = mix(place ^ secret[1]) >>> 0;
+/** A user ID under a secret, by the finaliser of MurmurHash3 (Appleby, public domain). `word` is where the ID begins. */
+export function hashUser(words: Int32Array, word: number, secret: readonly [number, number]): number {
+  return mix((words[word] as number) ^ mix((words[word + 1] as number) ^ secret[0]) ^ secret[1]);
 }
 
-export interface MutableHash {
-  place: number;
-  tag: number;
+/** Of the user in a cell. */
+export function hashCell(words: Int32Array, word: number, secret: readonly [number, number]): number {
+  return hashUser(words, word + USER_WORD, secret);
 }
 
 function uint64In(bytes: Uint8Array, offset: number): number {

@@ -8,6 +8,8 @@
 const UNIT_BYTES = 8;
 const UNITS_PER_SLAB = 1 << 16;
 const SLAB_BYTES = UNIT_BYTES * UNITS_PER_SLAB;
+const WORDS_PER_UNIT = UNIT_BYTES / Int32Array.BYTES_PER_ELEMENT;
+const NO_WORDS = new Int32Array(0);
 const NONE = 0xffffffff;
 
 /** A cell's place: slab number in the upper 16 bits, unit within the slab in the lower. 2^32 units are 32 GiB. */
@@ -27,6 +29,8 @@ interface Slab {
 /** The first byte of a used cell is never zero: that is how a walk tells it from a free one. */
 export class SlabArena {
   readonly #slabs: (Slab | null)[] = [];
+  /** The slabs' memory again: a look-up reads this and nothing else of them. */
+  readonly #words: Int32Array[] = [];
   /** Slab numbers whose memory was given back. */
   readonly #vacant: number[] = [];
   /** By cell size in units: slabs that still have room. */
@@ -62,6 +66,7 @@ export class SlabArena {
     if (slab.live === 0) {
       roomy?.delete(number);
       this.#slabs[number] = null;
+      this.#words[number] = NO_WORDS;
       this.#vacant.push(number);
     } else {
       roomy?.add(number);
@@ -75,6 +80,15 @@ export class SlabArena {
 
   offsetOf(cell: Cell): number {
     return (cell & 0xffff) * UNIT_BYTES;
+  }
+
+  /** The same memory as words; cells begin at whole ones. No words if the slab is vacant. */
+  wordsOf(cell: Cell): Int32Array {
+    return this.#words[cell >>> 16] ?? NO_WORDS;
+  }
+
+  wordOffsetOf(cell: Cell): number {
+    return (cell & 0xffff) * WORDS_PER_UNIT;
   }
 
   /** Whether a cell has room for `bytes` without wasting a unit, so that it can be overwritten in place. */
@@ -121,8 +135,10 @@ export class SlabArena {
     for (const number of roomy) return number;
     const number = this.#vacant.pop() ?? this.#slabs.length;
     if (number >= 1 << 16) throw new RangeError("the arena is full: 32 GiB");
+    const memory = new ArrayBuffer(SLAB_BYTES);
+    this.#words[number] = new Int32Array(memory);
     this.#slabs[number] = {
-      memory: Buffer.alloc(SLAB_BYTES),
+      memory: Buffer.from(memory),
       cellUnits,
       cells: Math.floor(UNITS_PER_SLAB / cellUnits),
       fresh: 0,
