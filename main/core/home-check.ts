@@ -119,8 +119,9 @@ export class HomeCheck {
     const { self, isHidden } = this.#parts;
     const { devices } = await standby.request("lookUp", { userId: self.userId });
     const own = devices.find(({ deviceId }) => deviceId === self.deviceId);
+    // Cut off from the home, or still told of the one before it.
+    if (own?.state === "unknown") return "unsure";
     if (own?.inbox !== home.inbox) return "bad";
-    if (own.state === "unknown") return "unsure";
     return own.state === (isHidden() ? "gone" : "online") ? "good" : "bad";
   }
 
