@@ -2,4 +2,4 @@
 import { runTestProgram } from "./built-program.ts";
 
 // Thousands of members who each know thousands of members are more than Node's usual heap.
-await runTestProgram("the simulation", "sim", ["--max-old-space-size=16384"]);
+await runTestProgram("the simulation", "sim", ["--max-old-space-size=16384", "--max-semi-space-size=64"]);

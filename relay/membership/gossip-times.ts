@@ -55,6 +55,9 @@ export const GOSSIP_LIMITS = {
   suspicionMaxFactor: 4,
   /** A member that notices its own slowness waits up to this many times longer (Lifeguard, section 3.1). */
   maxHealthScore: 8,
+  /** Whoever refutes suspicions again and again is waited for up to this many times longer, besides; one less after each of these times. */
+  maxPatience: 7,
+  patienceMs: 60_000,
   /** Packets of one member: a burst of this many, refilled at this rate. */
   packetBurst: 300,
   packetsPerSecond: 100,

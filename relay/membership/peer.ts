@@ -35,6 +35,8 @@ export class Peer {
   suspicion: Signed<Suspicion> | null = null;
   /** While it may still refute: who accuses it, and when its time is up. Only Suspicions changes it. */
   trial: OpenSuspicion | null = null;
+  /** Suspicions that it has refuted lately, as of `statusSince`. */
+  #refutations = 0;
   #packets: TokenBucket | null = null;
   #announcements: TokenBucket | null = null;
   #suspicions: TokenBucket | null = null;
@@ -59,6 +61,20 @@ export class Peer {
 
   get item(): MemberItem | null {
     return this.voucher && { kind: "member", announcement: this.announcement, voucher: this.voucher };
+  }
+
+  /** Called when it has refuted a suspicion, before its status changes. */
+  hasRefuted(now: number): void {
+    this.#refutations = Math.min(GOSSIP_LIMITS.maxPatience, Math.ceil(this.patience(now)));
+  }
+
+  /**
+   * How many times longer than for others its answer is waited for: one that is suspected time and again and
+   * always there is slow, or far away. Without this, a few slow ones have all others spread suspicions all day.
+   */
+  patience(now: number): number {
+    const forgotten = (now - this.statusSince) / GOSSIP_LIMITS.patienceMs;
+    return Math.max(1, 1 + this.#refutations - Math.max(0, forgotten));
   }
 
   packets(): TokenBucket {

@@ -57,7 +57,9 @@ export class Prober {
     const { agenda, now, times, health } = this.#context;
     this.#context.metrics.probes++;
     const nonce = this.#newNonce();
-    const timeout = agenda.schedule(now + times.probeTimeoutMs * health.multiplier, () => this.#askOthers(nonce));
+    const timeout = agenda.schedule(now + times.probeTimeoutMs * health.multiplier * peer.patience(now), () =>
+      this.#askOthers(nonce),
+    );
     this.#probes.set(nonce, { target: peer, helpers: new Set(), nacks: 0, timeout });
     this.#probed.add(peer.id);
     this.#ping(peer, nonce);
@@ -120,7 +122,7 @@ export class Prober {
       probe.helpers.add(helper.id);
       send(this.#context, helper, { type: "probe", nonce, target: probe.target.id });
     }
-    const restMs = (times.probeMs - times.probeTimeoutMs) * health.multiplier;
+    const restMs = (times.probeMs - times.probeTimeoutMs) * health.multiplier * probe.target.patience(now);
     probe.timeout = agenda.schedule(now + restMs, () => this.#fail(nonce));
   }
 

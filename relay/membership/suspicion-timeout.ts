@@ -15,7 +15,10 @@ export function suspicionTimeoutMs(times: GossipTimes, members: number, confirma
   return longest - (longest - shortest) * (Math.log(confirmations + 1) / Math.log(expected + 1));
 }
 
-/** How often each member passes one piece of news on. */
+/**
+ * How often each member passes one piece of news on. In a small network, where that costs little, not less
+ * than in one of hundreds: at 8 times and 5 % loss, one refutation in forty passes somebody by.
+ */
 export function retransmissions(members: number): number {
-  return GOSSIP_LIMITS.retransmitFactor * Math.ceil(Math.log10(members + 1));
+  return GOSSIP_LIMITS.retransmitFactor * Math.max(3, Math.ceil(Math.log10(members + 1)));
 }

@@ -98,6 +98,7 @@ export class Suspicions {
     const first = peer.trial?.accusers[0];
     if (!this.over(peer)) return;
     peer.suspicion = null;
+    peer.hasRefuted(now);
     metrics.suspicionsRefuted++;
     if (first) table.get(first)?.suspicions().charge(GOSSIP_LIMITS.refutedSuspicionCost, now);
   }

@@ -147,7 +147,7 @@ describe("a suspicion", () => {
   });
 
   it("is passed on by each so often as the logarithm of the size asks", () => {
-    expect([3, 200, 2_000, 20_000].map(retransmissions)).toEqual([4, 12, 16, 20]);
+    expect([3, 200, 2_000, 20_000].map(retransmissions)).toEqual([12, 12, 16, 20]);
   });
 });
 

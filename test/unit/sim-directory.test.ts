@@ -16,6 +16,14 @@ describe("a simulated network that loses one packet in a hundred", () => {
     expect(figures.foundShare).toBeGreaterThan(0.999);
   });
 
+  it("is not talked to death about a few machines that are late with everything", () => {
+    const figures = simulate({ ...SMALL, lookUpsPerSecond: 1, slow: 0.1 });
+    // Before others learned to wait longer for those, it was four kilobytes a second, and no end to it.
+    expect(figures.churn.refutationsPerHour).toBeGreaterThan(0);
+    expect(figures.churn.gossipBytes).toBeLessThan(2_000);
+    expect(figures.falseDeaths).toBe(0);
+  });
+
   it("finds itself again after a quarter of it was cut off, and loses nothing to churn", () => {
     const figures = simulate({
       ...SMALL,
