@@ -17,7 +17,10 @@ const NO_STATUS = new Uint8Array(0);
 
 /** What is kept of a device's certificate: there are ten thousand of them. */
 export interface AttachedCertificate {
-  readonly value: Pick<UserCertificate, "userId" | "deviceId" | "signKey" | "serial" | "issuedAt" | "expiresAt">;
+  readonly value: Pick<
+    UserCertificate,
+    "userId" | "handle" | "deviceId" | "signKey" | "serial" | "issuedAt" | "expiresAt"
+  >;
   readonly bytes: Uint8Array;
 }
 
@@ -219,8 +222,8 @@ export class Attachments {
 
 /** The key is copied: a view would keep a buffer of its own alive, with hundreds of bytes around its 32. */
 function kept({ value, bytes }: Signed<UserCertificate>): AttachedCertificate {
-  const { userId, deviceId, signKey, serial, issuedAt, expiresAt } = value;
-  return { value: { userId, deviceId, signKey: Uint8Array.from(signKey), serial, issuedAt, expiresAt }, bytes };
+  const { userId, handle, deviceId, signKey, serial, issuedAt, expiresAt } = value;
+  return { value: { userId, handle, deviceId, signKey: Uint8Array.from(signKey), serial, issuedAt, expiresAt }, bytes };
 }
 
 function deviceKey({ userId, deviceId }: DeviceAddress): string {
