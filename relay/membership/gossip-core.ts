@@ -354,6 +354,8 @@ export class GossipCore {
     else if (!isFirst) return;
     this.#roster.tellOfSelf();
     this.#antiEntropy.learnAll(by);
+    // Who has begun the network alone has nobody's word yet, and nobody else to get it from.
+    this.#newcomers.consider(by);
   }
 
   /** Those who have greeted us while we could not yet let anybody in. */
