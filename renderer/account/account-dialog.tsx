@@ -17,11 +17,19 @@ import { YourData } from "./your-data.tsx";
 
 type SignedIn = Extract<SessionView, { phase: "signed-in" }>;
 
-export function AccountDialog({ session, ...opening }: Opening & { readonly session: SignedIn }) {
+const TABS = ["devices", "password", "recovery", "data", "blocked"] as const;
+
+interface AccountProps {
+  readonly session: SignedIn;
+  /** Which one is seen first. */
+  readonly tab?: (typeof TABS)[number];
+}
+
+export function AccountDialog({ session, tab, ...opening }: Opening & AccountProps) {
   const text = useText();
   return (
     <ModalDialog title={text("account.title", { handle: session.handle })} isWide {...opening}>
-      <AccountTabs session={session} />
+      <AccountTabs session={session} tab={tab ?? "devices"} />
       <div className="dialog-buttons">
         <Button slot="close" className="button">
           {text("dialog.close")}
@@ -31,10 +39,8 @@ export function AccountDialog({ session, ...opening }: Opening & { readonly sess
   );
 }
 
-const TABS = ["devices", "password", "recovery", "data", "blocked"] as const;
-
 /** Asks the login server anew whenever it is opened, and after every change. */
-function AccountTabs({ session }: { readonly session: SignedIn }) {
+function AccountTabs({ session, tab }: Required<AccountProps>) {
   const text = useText();
   const { bridge } = useKith();
   const [account, setAccount] = useState<AccountView | null>(null);
@@ -45,7 +51,7 @@ function AccountTabs({ session }: { readonly session: SignedIn }) {
     <>
       <Trouble>{trouble}</Trouble>
       {account !== null && (
-        <Tabs className="tabs">
+        <Tabs className="tabs" defaultSelectedKey={tab}>
           <TabList className="tab-list" aria-label={text("account.title", { handle: session.handle })}>
             {TABS.map((id) => (
               <Tab key={id} id={id} className="tab">

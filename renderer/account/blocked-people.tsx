@@ -34,7 +34,7 @@ export function BlockedPeople() {
             <span className="account-row-words">
               <span className="account-row-name">{handle}</span>
             </span>
-            <Button className="button button-small" isDisabled={isRunning} onPress={() => unblock(userId)}>
+            <Button className="button button-small" isPending={isRunning} onPress={() => unblock(userId)}>
               {text("blocked.unblock")}
             </Button>
           </li>

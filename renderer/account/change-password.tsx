@@ -33,7 +33,12 @@ export function ChangePassword() {
         {isRunning && text("password.running")}
       </div>
       <div className="dialog-buttons">
-        <Button type="submit" className="button button-primary" isDisabled={isRunning || current === "" || next === ""}>
+        <Button
+          type="submit"
+          className="button button-primary"
+          isPending={isRunning}
+          isDisabled={current === "" || next === ""}
+        >
           {text("password.change")}
         </Button>
       </div>

@@ -47,7 +47,7 @@ export function DeviceList({
             {deviceId !== own && (
               <Button
                 className="button button-small"
-                isDisabled={isRunning}
+                isPending={isRunning}
                 aria-label={text("devices.signOutNamed", { name })}
                 onPress={() => signOut(deviceId)}
               >

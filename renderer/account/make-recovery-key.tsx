@@ -60,7 +60,7 @@ export function MakeRecoveryKey({
       <Trouble>{trouble}</Trouble>
       <div className="dialog-buttons">
         {recoveryKey === "" ? (
-          <Button className="button button-primary" isDisabled={isRunning} onPress={make}>
+          <Button className="button button-primary" isPending={isRunning} onPress={make}>
             {text("recovery.make")}
           </Button>
         ) : (
@@ -68,7 +68,7 @@ export function MakeRecoveryKey({
             <Button className="button" onPress={save}>
               {text("recovery.save")}
             </Button>
-            <Button className="button button-primary" onPress={() => window.print()}>
+            <Button className="button button-primary" autoFocus onPress={() => window.print()}>
               {text("recovery.print")}
             </Button>
           </>

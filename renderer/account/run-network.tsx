@@ -8,6 +8,7 @@ import { Trouble } from "../app/trouble.tsx";
 import { useOnOpen } from "../app/use-on-open.ts";
 import { useRequest } from "../app/use-request.ts";
 import { useText } from "../texts/use-text.ts";
+import { CopyLink } from "./copy-link.tsx";
 
 type Applicants = Output<(typeof IPC_METHODS)["applicants"]>["applicants"];
 type Invited = Output<(typeof IPC_METHODS)["invite"]>;
@@ -44,17 +45,20 @@ export function RunNetwork() {
         {invited !== null && (
           <div className="invitation-made" role="status">
             <p className="invitation-link">{invited.link}</p>
-            <p className="account-row-detail">
-              {text("network.until")} <FormattedDate value={invited.expiresAt} dateStyle="medium" />
-            </p>
+            <div className="invitation-foot">
+              <p className="account-row-detail">
+                {text("network.until")} <FormattedDate value={invited.expiresAt} dateStyle="medium" />
+              </p>
+              <CopyLink link={invited.link} />
+            </div>
           </div>
         )}
         <Trouble>{inviting.trouble}</Trouble>
         <div className="dialog-buttons">
-          <Button className="button" isDisabled={inviting.isRunning} onPress={() => invite(GROUP)}>
+          <Button className="button" isPending={inviting.isRunning} onPress={() => invite(GROUP)}>
             {text("network.inviteGroup", GROUP)}
           </Button>
-          <Button className="button button-primary" isDisabled={inviting.isRunning} onPress={() => invite(SINGLE)}>
+          <Button className="button button-primary" isPending={inviting.isRunning} onPress={() => invite(SINGLE)}>
             {text("network.inviteOne")}
           </Button>
         </div>

@@ -33,7 +33,7 @@ export function YourData({ handle }: { readonly handle: string }) {
         <p className="dialog-words">{text("data.exportExplain")}</p>
         <Trouble>{exporting.trouble}</Trouble>
         <div className="dialog-buttons">
-          <Button className="button" isDisabled={exporting.isRunning} onPress={exportAll}>
+          <Button className="button" isPending={exporting.isRunning} onPress={exportAll}>
             {text("data.exportNow")}
           </Button>
         </div>
@@ -45,7 +45,12 @@ export function YourData({ handle }: { readonly handle: string }) {
           <PasswordField label={text("password.current")} value={password} onChange={setPassword} />
           <Trouble>{deleting.trouble}</Trouble>
           <div className="dialog-buttons">
-            <Button type="submit" className="button button-danger" isDisabled={deleting.isRunning || password === ""}>
+            <Button
+              type="submit"
+              className="button button-danger"
+              isPending={deleting.isRunning}
+              isDisabled={password === ""}
+            >
               {text("data.deleteNow", { handle })}
             </Button>
           </div>

@@ -32,7 +32,7 @@ export function MainWindow({ session }: { readonly session: SignedIn }) {
         <CallPanel />
         <LastCall />
         {selected === undefined ? (
-          <NobodySelected />
+          <NobodySelected session={session} />
         ) : (
           <Conversation key={selected.userId} buddy={selected} ownId={session.userId} />
         )}

@@ -38,7 +38,7 @@ export function AddBuddyForm({ onDone }: { readonly onDone: () => void }) {
           <Button slot="close" className="button">
             {text("dialog.cancel")}
           </Button>
-          <Button type="submit" className="button button-primary" isDisabled={isRunning}>
+          <Button type="submit" className="button button-primary" isPending={isRunning}>
             {text("addBuddy.send")}
           </Button>
         </div>

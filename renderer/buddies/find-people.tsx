@@ -59,7 +59,7 @@ export function FindPeople({ greeting }: { readonly greeting: string }) {
         <Label className="field-label">{text("findPeople.label")}</Label>
         <div className="find-line">
           <Input className="field-input" spellCheck="false" maxLength={200} />
-          <Button slot={null} className="button" onPress={begin} isDisabled={search.phase === "running"}>
+          <Button slot={null} className="button" onPress={begin} isPending={search.phase === "running"}>
             {text("findPeople.search")}
           </Button>
         </div>
@@ -79,7 +79,7 @@ export function FindPeople({ greeting }: { readonly greeting: string }) {
           {found.cursor !== null && (
             <Button
               className="button button-small"
-              isDisabled={search.phase === "running"}
+              isPending={search.phase === "running"}
               onPress={() => void look(found.text, found)}
             >
               {text("findPeople.more")}

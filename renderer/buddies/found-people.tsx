@@ -65,7 +65,7 @@ function FoundPerson({ person, greeting }: { readonly person: PersonView; readon
         <Button
           className="button button-small button-primary"
           aria-label={text("findPeople.add", { handle })}
-          isDisabled={isAsking}
+          isPending={isAsking}
           onPress={() => void add()}
         >
           {text("findPeople.addShort")}

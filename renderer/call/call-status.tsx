@@ -30,7 +30,7 @@ function Elapsed({ since }: { readonly since: number }) {
   const duration = formatDuration(now - since);
   return (
     <span className="call-elapsed">
-      <VisuallyHidden>{text("call.elapsed")}</VisuallyHidden> <time>{duration}</time>
+      <VisuallyHidden elementType="span">{text("call.elapsed")}</VisuallyHidden> <time>{duration}</time>
     </span>
   );
 }

@@ -50,7 +50,7 @@ function LabelForm({ buddy, onDone }: { readonly buddy: BuddyView; readonly onDo
           <Button slot="close" className="button">
             {text("dialog.cancel")}
           </Button>
-          <Button type="submit" className="button button-primary" isDisabled={isRunning}>
+          <Button type="submit" className="button button-primary" isPending={isRunning}>
             {text("labelBuddy.save")}
           </Button>
         </div>

@@ -73,7 +73,7 @@ function RecoverForm(typed: RecoverFormProps) {
           <Button slot="close" className="button">
             {text("dialog.cancel")}
           </Button>
-          <Button type="submit" className="button button-primary" isDisabled={isRunning}>
+          <Button type="submit" className="button button-primary" isPending={isRunning}>
             {text("recover.now")}
           </Button>
         </div>

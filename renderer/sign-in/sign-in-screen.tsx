@@ -89,7 +89,7 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
           <PasswordField value={password} onChange={setPassword} autoFocus={session.handle !== ""} />
           <PlainField
             label={text("signIn.loginServer")}
-            description={text("signIn.loginServerHint")}
+            description={text(session.loginServer === "" ? "signIn.loginServerNeeded" : "signIn.loginServerHint")}
             value={loginServer}
             onChange={setLoginServer}
             autoComplete="url"
@@ -105,6 +105,7 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
               value={invitation}
               onChange={changeInvitation}
               autoComplete="off"
+              autoFocus={session.invitation === ""}
             />
           )}
           <Trouble>{attempt.phase === "refused" && attempt.message}</Trouble>
@@ -116,7 +117,7 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
             <Button
               type={isInvited ? "button" : "submit"}
               className={isInvited ? "button" : "button button-primary"}
-              isDisabled={running || isWaiting}
+              isPending={running || isWaiting}
               onPress={() => isInvited && void run("signIn")}
             >
               {text("signIn.signIn")}
@@ -124,7 +125,7 @@ export function SignInScreen({ session }: { readonly session: Extract<SessionVie
             <Button
               type={isInvited ? "submit" : "button"}
               className={isInvited ? "button button-primary" : "button"}
-              isDisabled={running || isWaiting}
+              isPending={running || isWaiting}
               onPress={() => !isInvited && void run("signUp")}
             >
               {text("signIn.signUp")}

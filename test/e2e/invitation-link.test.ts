@@ -60,15 +60,20 @@ test("its owner runs the network from the app: invites, and makes a recovery key
   await page.getByRole("button", { name: "Your account" }).click();
   await page.getByRole("menuitem", { name: "Account…" }).click();
   await page.getByRole("tab", { name: "Network" }).click();
-  await page.getByRole("button", { name: "Link for one person" }).click();
-  await page.getByText(`${server.url}/i/`).waitFor({ timeout: WAIT_MS });
+  await page.getByRole("button", { name: "Link for one person" }).press("Enter");
+  const link = await page.getByText(`${server.url}/i/`).textContent({ timeout: WAIT_MS });
+  await page.getByRole("button", { name: "Copy link" }).click();
+  await page.getByRole("button", { name: "Copied" }).waitFor();
+  expect(await app.electron.evaluate(({ clipboard }) => clipboard.readText())).toBe(link);
   await page.getByRole("tab", { name: "Recovery key" }).click();
   await page.getByRole("button", { name: "Make a recovery key" }).click();
   await page.getByText(/^([0-9A-Z]{4}-){7}[0-9A-Z]{4}$/).waitFor({ timeout: WAIT_MS });
+  // The button that was pressed is gone: the keyboard must still be in the dialog.
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "hidden", timeout: WAIT_MS });
 });
 
 test("a link that comes while somebody is signed in is told, and leaves them signed in", async () => {
-  await app.page.keyboard.press("Escape");
   await openLink(server.firstInvitation?.appLink ?? "");
   await app.page.getByText("Somebody is signed in here.").waitFor({ timeout: WAIT_MS });
   await app.page.getByRole("heading", { name: "anna", exact: true }).waitFor({ timeout: WAIT_MS });
