@@ -31,7 +31,7 @@ describe("what is packaged for operators", () => {
   });
 
   it("lets the supernode drain before systemd kills it", () => {
-    const drainSeconds = Number(assignments(read("kith-relay.env"))["KITH_RELAY_DRAIN_SECONDS"]);
+    const drainSeconds = Number(assignments(read("kith-relay.env")).KITH_RELAY_DRAIN_SECONDS);
     const [, stopSeconds] = /TimeoutStopSec=(\d+)/.exec(read("kith-relay@.service")) ?? [];
     expect(Number(stopSeconds)).toBeGreaterThan(drainSeconds + 5);
   });

@@ -17,7 +17,14 @@ import { openBridge } from "../../renderer/bridge.ts";
 type SignedIn = Extract<SessionView, { phase: "signed-in" }>;
 type UserId = BuddyView["userId"];
 
-const SIGNED_OUT: SessionView = { phase: "signed-out", loginServer: "", handle: "", invitation: "", notice: null, nextTryInMs: null };
+const SIGNED_OUT: SessionView = {
+  phase: "signed-out",
+  loginServer: "",
+  handle: "",
+  invitation: "",
+  notice: null,
+  nextTryInMs: null,
+};
 function signedIn(user: string): SignedIn {
   return {
     phase: "signed-in",
