@@ -49,8 +49,7 @@ export class PackedRecords implements RecordStore {
   readonly #wantedUser = new Uint8Array(USER_ID_BYTES);
   readonly #wantedWords = new Int32Array(this.#wantedUser.buffer);
   readonly #wantedDevice = Buffer.alloc(DEVICE_ID_BYTES);
-  readonly #holdsWantedUser = (cell: Cell) =>
-    layout.holdsUser(this.#arena.wordsOf(cell), this.#arena.wordOffsetOf(cell), this.#wantedWords);
+  readonly #holdsWantedUser = (cell: Cell) => layout.holdsUser(this.#words(cell), this.#word(cell), this.#wantedWords);
   #prefix: Buffer | null = null;
   #expirySlab = 0;
 
@@ -96,7 +95,7 @@ export class PackedRecords implements RecordStore {
     const present = this.#wantedCell(cells);
     if (present !== null) {
       const sequence = layout.sequenceIn(lease);
-      const presentSequence = layout.readSequence(this.#memory(present), this.#offset(present));
+      const presentSequence = layout.readSequence(this.#words(present), this.#word(present));
       if (sequence <= presentSequence) return sequence === presentSequence ? "known" : "stale";
       this.#overwrite(present, lease, sighting);
       return "stored";
@@ -127,7 +126,7 @@ export class PackedRecords implements RecordStore {
   /** Of the lease of one device; null if there is none. */
   sequenceOf(userId: UserId, deviceId: DeviceId): number | null {
     const cell = this.#cellOf(userId, deviceId);
-    return cell === null ? null : layout.readSequence(this.#memory(cell), this.#offset(cell));
+    return cell === null ? null : layout.readSequence(this.#words(cell), this.#word(cell));
   }
 
   markGone(notice: GoneNotice, now: number): boolean {
@@ -135,10 +134,11 @@ export class PackedRecords implements RecordStore {
     if (cell === null) return false;
     const memory = this.#memory(cell);
     const offset = this.#offset(cell);
-    if (layout.readGone(memory, offset)) return false;
+    if (layout.readGone(this.#words(cell), this.#word(cell))) return false;
     if (layout.homeAt(memory, offset) !== notice.home || layout.inboxAt(memory, offset) !== notice.inbox) return false;
     const claim = { lastSeenAt: notice.lastSeenAt, gone: true };
-    layout.writeSighting(memory, offset, plausibleSighting(layout.readTimes(memory, offset), claim, now));
+    const times = layout.readTimes(this.#words(cell), this.#word(cell));
+    layout.writeSighting(memory, offset, plausibleSighting(times, claim, now));
     return true;
   }
 
@@ -219,25 +219,25 @@ export class PackedRecords implements RecordStore {
 
   #record(cell: Cell): LeaseRecord {
     if (!this.#prefix) throw new RangeError("no record was ever put");
-    const memory = this.#memory(cell);
-    const offset = this.#offset(cell);
-    const words = this.#arena.wordsOf(cell);
-    const word = this.#arena.wordOffsetOf(cell);
+    const words = this.#words(cell);
+    const word = this.#word(cell);
     return {
-      lease: new PackedLease(layout.readLease(memory, offset, words, word, this.#prefix, this.#copies)),
-      lastSeenAt: layout.readLastSeen(memory, offset),
-      gone: layout.readGone(memory, offset),
+      lease: new PackedLease(layout.readLease(words, word, this.#prefix, this.#copies)),
+      lastSeenAt: layout.readLastSeen(words, word),
+      gone: layout.readGone(words, word),
     };
   }
 
   #view(cell: Cell): RecordView {
     const memory = this.#memory(cell);
     const offset = this.#offset(cell);
+    const words = this.#words(cell);
+    const word = this.#word(cell);
     return {
       userId: layout.userIdAt(memory, offset),
       deviceId: layout.deviceIdAt(memory, offset),
-      sequence: layout.readSequence(memory, offset),
-      sighting: { lastSeenAt: layout.readLastSeen(memory, offset), gone: layout.readGone(memory, offset) },
+      sequence: layout.readSequence(words, word),
+      sighting: { lastSeenAt: layout.readLastSeen(words, word), gone: layout.readGone(words, word) },
       record: () => this.#record(cell),
     };
   }
@@ -265,15 +265,15 @@ export class PackedRecords implements RecordStore {
   }
 
   #hashOf(cell: Cell): number {
-    return layout.hashCell(this.#arena.wordsOf(cell), this.#arena.wordOffsetOf(cell), this.#secret);
+    return layout.hashCell(this.#words(cell), this.#word(cell), this.#secret);
   }
 
   #lastSeenAt(cell: Cell): number {
-    return layout.readLastSeen(this.#memory(cell), this.#offset(cell));
+    return layout.readLastSeen(this.#words(cell), this.#word(cell));
   }
 
   #forgottenAt(cell: Cell): number {
-    return layout.readForgottenAt(this.#memory(cell), this.#offset(cell));
+    return layout.readForgottenAt(this.#words(cell), this.#word(cell));
   }
 
   #memory(cell: Cell): Buffer {
@@ -282,5 +282,14 @@ export class PackedRecords implements RecordStore {
 
   #offset(cell: Cell): number {
     return this.#arena.offsetOf(cell);
+  }
+
+  /** The same memory as words, and where the cell begins in it. */
+  #words(cell: Cell): Int32Array {
+    return this.#arena.wordsOf(cell);
+  }
+
+  #word(cell: Cell): number {
+    return this.#arena.wordOffsetOf(cell);
   }
 }

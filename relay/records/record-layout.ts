@@ -93,17 +93,12 @@ export function writeLease(memory: Buffer, cell: number, lease: Uint8Array): voi
   memory.set(lease.subarray(PREFIX_BYTES), cell + CELL_USER);
 }
 
-/** The lease as it was signed. `word` is where the cell begins in `words`, the same memory. */
-export function readLease(
-  memory: Buffer,
-  cell: number,
-  words: Int32Array,
-  word: number,
-  prefix: Buffer,
-  copies: LeaseCopies,
-): Uint8Array {
-  const length = BODY - CELL_USER + memory.readUInt16BE(cell + BODY_LENGTH) + SIGNATURE_BYTES;
-  return copies.copy(prefix, words, word + USER_WORD, length);
+// What a look-up reads, it reads as words: they are `words`, the same memory, and the cell begins at `word`.
+
+/** The lease as it was signed. */
+export function readLease(words: Int32Array, word: number, prefix: Buffer, copies: LeaseCopies): Uint8Array {
+  const bodyLength = bigEndian(words, word, BODY_LENGTH) >>> 16;
+  return copies.copy(prefix, words, word + USER_WORD, BODY - CELL_USER + bodyLength + SIGNATURE_BYTES);
 }
 
 export function writeSighting(memory: Buffer, cell: number, sighting: Sighting): void {
@@ -111,19 +106,23 @@ export function writeSighting(memory: Buffer, cell: number, sighting: Sighting):
   memory.writeUIntBE(sighting.lastSeenAt, cell + SEEN, 6);
 }
 
-export const readLastSeen = (memory: Buffer, cell: number): number => memory.readUIntBE(cell + SEEN, 6);
-export const readGone = (memory: Buffer, cell: number): boolean => ((memory[cell] as number) & GONE) !== 0;
-export const readSequence = (memory: Buffer, cell: number): number => readUint64(memory, cell + SEQUENCE);
+/** Six bytes behind the flags: three in the first word, three in the second. */
+export function readLastSeen(words: Int32Array, word: number): number {
+  return (bigEndian(words, word, 0) & 0xffffff) * 2 ** 24 + (bigEndian(words, word, WORD_BYTES) >>> 8);
+}
 
-export function readTimes(memory: Buffer, cell: number): Pick<Lease, "issuedAt" | "validityMs"> {
-  return { issuedAt: readUint64(memory, cell + ISSUED), validityMs: memory.readUInt32BE(cell + VALIDITY) };
+export const readGone = (words: Int32Array, word: number): boolean => ((bigEndian(words, word, 0) >>> 24) & GONE) !== 0;
+export const readSequence = (words: Int32Array, word: number): number => readUint64(words, word, SEQUENCE);
+
+export function readTimes(words: Int32Array, word: number): Pick<Lease, "issuedAt" | "validityMs"> {
+  return { issuedAt: readUint64(words, word, ISSUED), validityMs: bigEndian(words, word, VALIDITY) >>> 0 };
 }
 
 /** As forgottenAt of sighting.ts, without making an object of what is swept over. */
-export function readForgottenAt(memory: Buffer, cell: number): number {
-  const seenUntil = readGone(memory, cell)
-    ? readLastSeen(memory, cell)
-    : readUint64(memory, cell + ISSUED) + memory.readUInt32BE(cell + VALIDITY);
+export function readForgottenAt(words: Int32Array, word: number): number {
+  const seenUntil = readGone(words, word)
+    ? readLastSeen(words, word)
+    : readUint64(words, word, ISSUED) + (bigEndian(words, word, VALIDITY) >>> 0);
   return seenUntil + TIMES.leaseMemoryMs;
 }
 
@@ -166,6 +165,15 @@ function uint32In(bytes: Uint8Array, offset: number): number {
   return a * 2 ** 24 + (b << 16) + (c << 8) + d;
 }
 
-function readUint64(memory: Buffer, offset: number): number {
-  return memory.readUInt32BE(offset) * 2 ** 32 + memory.readUInt32BE(offset + 4);
+function readUint64(words: Int32Array, word: number, offset: number): number {
+  return (bigEndian(words, word, offset) >>> 0) * 2 ** 32 + (bigEndian(words, word, offset + WORD_BYTES) >>> 0);
+}
+
+const IS_LITTLE_ENDIAN = new Uint8Array(Int32Array.of(1).buffer)[0] === 1;
+
+/** The four bytes at an offset in the cell, which is that of a whole word. */
+function bigEndian(words: Int32Array, word: number, offset: number): number {
+  const native = words[word + offset / WORD_BYTES] as number;
+  if (!IS_LITTLE_ENDIAN) return native;
+  return (native << 24) | ((native & 0xff00) << 8) | ((native >>> 8) & 0xff00) | (native >>> 24);
 }
