@@ -5,6 +5,7 @@
  */
 
 import { TokenBucket } from "./membership/token-bucket.ts";
+import { PromptWindow } from "./prompt-window.ts";
 import type { RelayLimits } from "./relay-limits.ts";
 import { TransportAddress } from "./turn/transport-address.ts";
 
@@ -45,16 +46,6 @@ interface Visit {
 
 /** Supernodes whose addresses are remembered. */
 const MAX_KNOWN_SOURCES = 10_000;
-/**
- * A newcomer that was let in should be done in this time, its own round trips included; one
- * who has to wait for long gives up, and all that was done for it was in vain.
- */
-const PROMPT_MS = 2_500;
-const FEWEST_IN_PROGRESS = 16;
-/** Above, everything that comes has to wait. */
-const SATURATED = 0.95;
-/** What the last shrinking has done shows after this. */
-const SHRINK_EVERY_MS = 1_000;
 /** Others' connections make way for one of a source that has far fewer. */
 const FAIR_SHARE = 4;
 
@@ -67,15 +58,14 @@ export class Door {
   readonly #knownSources = new Set<string>();
   readonly #rate: TokenBucket;
   readonly #politeness: TokenBucket;
+  /** Of newcomers in progress. */
+  readonly #window: PromptWindow;
   #admitted = 0;
-  /** How many may be in progress: as many as are served promptly, as TCP finds its window. */
-  #window: number;
-  #shrunkAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
-    this.#window = parts.limits.newcomersInProgress / 2;
-    const { newcomersPerSecond, newcomerBurst, politeRefusalsPerSecond } = parts.limits;
+    const { newcomersInProgress, newcomersPerSecond, newcomerBurst, politeRefusalsPerSecond } = parts.limits;
+    this.#window = new PromptWindow({ most: newcomersInProgress, clock: parts.clock, load: parts.load });
     this.#rate = new TokenBucket(newcomerBurst, newcomersPerSecond);
     this.#politeness = new TokenBucket(2 * politeRefusalsPerSecond, politeRefusalsPerSecond);
   }
@@ -105,23 +95,17 @@ export class Door {
   /** It has proved to be a node. */
   proved(stranger: Stranger): void {
     const visit = this.#visits.get(keyOf(stranger));
-    if (visit && this.#durationOf(visit) <= PROMPT_MS) {
-      this.#window = Math.min(this.#parts.limits.newcomersInProgress, this.#window + 1);
-    }
-    this.leave(stranger);
+    if (!visit) return;
+    this.#window.done(this.#durationOf(visit));
+    this.#forget(visit);
   }
 
   /** It speaks something else, or has closed. */
   leave(stranger: Stranger): void {
-    const key = keyOf(stranger);
-    const visit = this.#visits.get(key);
+    const visit = this.#visits.get(keyOf(stranger));
     if (!visit) return;
-    this.#visits.delete(key);
-    if (this.#durationOf(visit) > PROMPT_MS) this.#shrink();
-    if (visit.admittedAt !== null) this.#admitted--;
-    const left = (this.#perSource.get(visit.source) ?? 1) - 1;
-    if (left === 0) this.#perSource.delete(visit.source);
-    else this.#perSource.set(visit.source, left);
+    this.#window.abandoned(this.#durationOf(visit));
+    this.#forget(visit);
   }
 
   /** It has proved to be another supernode. */
@@ -136,7 +120,7 @@ export class Door {
     const { clock, isFull } = this.#parts;
     if (this.#knownSources.has(source)) return true;
     if (isFull()) return this.#politeness.take(clock());
-    if (this.#admitted >= this.#window && !this.#makeWayFor(source)) return false;
+    if (!this.#window.has(this.#admitted) && !this.#makeWayFor(source)) return false;
     return this.#rate.take(clock());
   }
 
@@ -169,12 +153,12 @@ export class Door {
     return admittedAt === null ? 0 : this.#parts.clock() - admittedAt;
   }
 
-  /** Only if it is our own slowness: who dawdles on purpose shall not close the door for others. */
-  #shrink(): void {
-    const { clock, load } = this.#parts;
-    if (clock() - this.#shrunkAt < SHRINK_EVERY_MS || load() < SATURATED) return;
-    this.#window = Math.max(FEWEST_IN_PROGRESS, this.#window * 0.7);
-    this.#shrunkAt = clock();
+  #forget(visit: Visit): void {
+    this.#visits.delete(keyOf(visit.stranger));
+    if (visit.admittedAt !== null) this.#admitted--;
+    const left = (this.#perSource.get(visit.source) ?? 1) - 1;
+    if (left === 0) this.#perSource.delete(visit.source);
+    else this.#perSource.set(visit.source, left);
   }
 
   #turnOut({ stranger }: Visit): void {

@@ -29,6 +29,10 @@ export interface NodeServiceParts {
   readonly relay: Pick<CallRelay, "credentialsFor">;
   readonly search: Pick<SearchService, "nodeHandlers">;
   readonly limits: Pick<RelayLimits, "registrationsInProgress" | "watchesInProgress">;
+  /** Monotonic, in ms. */
+  readonly clock: () => number;
+  /** How busy this process is, from 0 to 1. */
+  readonly load: () => number;
 }
 
 /** An answer must fit a frame, with its JSON and room to spare. */
@@ -38,9 +42,9 @@ const DEVICE_OVERHEAD_BYTES = 300;
 
 /** Errors: `rate-limited`, `lease-refused`, `lease-stale`, `signature-invalid`, `clock-skew`, `not-attached`, `supernode-unreachable`. */
 export function nodeHandlers(parts: NodeServiceParts): SessionHandlers<typeof NODE_REQUESTS, Attachment> {
-  const { self, anchor, attachments, publisher, board, lookUp, peers, relay, search, limits } = parts;
-  const registrations = new Turnstile(limits.registrationsInProgress);
-  const watches = new Turnstile(limits.watchesInProgress);
+  const { self, anchor, attachments, publisher, board, lookUp, peers, relay, search, limits, clock, load } = parts;
+  const registrations = new Turnstile({ most: limits.registrationsInProgress, clock, load });
+  const watches = new Turnstile({ most: limits.watchesInProgress, clock, load });
 
   function requireAttached(attachment: Attachment): void {
     if (!attachments.has(attachment)) throw new KithError("not-attached");

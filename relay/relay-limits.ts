@@ -2,11 +2,14 @@
 export const RELAY_LIMITS = {
   /** Ordinary nodes attached at once: beyond, a newcomer is sent elsewhere and nobody is dropped. */
   maxAttachments: 10_000,
-  /** Newcomers between the begin of a handshake and their proof; fewer as soon as they are not served promptly (door.ts). */
+  /** Newcomers between the begin of a handshake and their proof; fewer as soon as they are not served promptly (prompt-window.ts). */
   newcomersInProgress: 256,
-  /** Registrations and renewals of watches in progress, of all nodes: who comes with a crowd is told to come again. */
-  registrationsInProgress: 128,
-  watchesInProgress: 128,
+  /**
+   * Registrations and renewals of watches in progress, of all nodes: who comes with a crowd is told to come again. Many,
+   * because most of them wait for other supernodes, of which some have just died; fewer as soon as they are not done promptly.
+   */
+  registrationsInProgress: 384,
+  watchesInProgress: 384,
   /** Handshakes begun: a crowd after an outage is served at this rate, and those who are attached notice nothing. */
   newcomersPerSecond: 300,
   newcomerBurst: 600,

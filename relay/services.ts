@@ -89,11 +89,13 @@ export class Services {
     this.#leaseWatches = new WatchRegistry(limits.maxWatchesPerLink);
     this.#inboxWatches = new WatchRegistry(limits.maxWatchesPerLink);
     this.attachments = new Attachments({ now, random, limits, times, elsewhere: () => this.#elsewhere() });
+    const clock = () => performance.now();
+    const load = () => this.#load.read();
     this.door = new Door({
       limits,
       proofMs: 2 * times.attachTimeoutMs,
-      clock: () => performance.now(),
-      load: () => this.#load.read(),
+      clock,
+      load,
       isFull: () => this.attachments.room === 0,
     });
     const shard = new Shard({
@@ -123,7 +125,7 @@ export class Services {
       membership,
       peers: this.#peers,
       random,
-      clock: () => performance.now(),
+      clock,
       maxRoom: limits.maxAttachments,
     });
     this.replicator = new Replicator({ self, anchor, membership, peers: this.#peers, records, random });
@@ -145,6 +147,8 @@ export class Services {
       relay: parts.relay,
       search: parts.search,
       limits,
+      clock,
+      load,
     });
     const opening = openingHandlers({
       anchor,

@@ -26,6 +26,7 @@ async function connected() {
       () => near.destroy(),
       () => far.destroy(),
     );
+    for (const end of [near, far]) end.on("error", () => undefined);
     near.pipe(far).pipe(near);
     near.once("close", () => far.destroy());
     far.on("data", (bytes) => {
