@@ -257,7 +257,9 @@ export class GossipMembership implements Membership {
       }
       this.#handle({ type: "message", from: packet.sender, message: decodeGossipMessage(packet.message) });
     } catch (error) {
-      if (!(error instanceof KithError)) throw error;
+      // Whatever our fault is, no packet of anybody ends this process.
+      if (!(error instanceof KithError))
+        this.#parts.log.error({ err: error }, "a gossip packet could not be dealt with");
       this.#core.count("malformed");
     }
   }

@@ -90,7 +90,8 @@ export class Roster {
   rememberSelf(item: MemberItem): boolean {
     const { self, now } = this.#context;
     const former = item.announcement.value.incarnation;
-    if (former < self.announcement.value.incarnation) return false;
+    // By a clock that was far ahead: nobody would believe us if we went beyond that.
+    if (former < self.announcement.value.incarnation || former > now + TIMES.maxClockSkewMs) return false;
     this.#changeSelf(() => {
       if (former === self.announcement.value.incarnation) self.voucher = item.voucher;
       else self.renew(now, former);
@@ -109,6 +110,11 @@ export class Roster {
     const item: MemberItem = { kind: "member", announcement: peer.announcement, voucher };
     this.#enter(peer, item);
     return item;
+  }
+
+  /** So many suspect it that one more changes nothing. */
+  isAmplyAccused(peer: Peer): boolean {
+    return this.#suspicions.isAmple(peer);
   }
 
   /** Many members seem to have died at once: it is worth to look faster for the others. */
@@ -266,7 +272,11 @@ export class Roster {
 
   /** An announcement of ours that we do not remember: from before a restart, by a clock that was ahead. */
   #recallFormerLife(announcement: Signed<Announcement>, from: Peer | null): void {
-    const { self, now } = this.#context;
+    const { self, metrics, now } = this.#context;
+    if (announcement.value.incarnation > now + TIMES.maxClockSkewMs) {
+      metrics.refused["from-the-future"]++;
+      return;
+    }
     if (!isGenuine(this.#context, "announcement", announcement, self.certificate.value.signKey, from)) return;
     this.#changeSelf(() => self.renew(now, announcement.value.incarnation));
     this.tellOfSelf();

@@ -2,22 +2,18 @@
 import type { GossipItem } from "../../protocol/gossip-item.ts";
 import type { Suspicion } from "../../protocol/gossip-statement.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
+import { TIMES } from "../../protocol/limits.ts";
 import type { Signed } from "../../protocol/signed.ts";
-import type { Appointment } from "./agenda.ts";
-import type { News } from "./broadcast-queue.ts";
 import { type GossipContext, isGenuine, memberCount } from "./gossip-context.ts";
 import { GOSSIP_LIMITS } from "./gossip-times.ts";
-import type { Peer } from "./peer.ts";
+import type { Peer, Trial } from "./peer.ts";
 import { suspicionTimeoutMs } from "./suspicion-timeout.ts";
 
-/** What is held against one peer, until it refutes it or its time is up. */
-export interface OpenSuspicion {
-  startedAt: number;
-  /** The first one first. */
-  readonly accusers: SupernodeId[];
-  readonly news: News[];
-  death: Appointment;
-}
+/**
+ * How far ahead of our clock somebody may force us by accusing us of what we have not said yet. Others refuse our
+ * announcements from this far ahead twice over, and their clocks may be behind ours.
+ */
+const MAX_FORCED_AHEAD_MS = TIMES.maxClockSkewMs / 2;
 
 export interface SuspicionOutcomes {
   /** This supernode itself is suspected. */
@@ -32,7 +28,7 @@ export interface SuspicionOutcomes {
 export class Suspicions {
   readonly #context: GossipContext;
   readonly #outcomes: SuspicionOutcomes;
-  readonly #open = new Set<OpenSuspicion>();
+  readonly #open = new Set<Trial>();
 
   constructor(context: GossipContext, outcomes: SuspicionOutcomes) {
     this.#context = context;
@@ -46,12 +42,16 @@ export class Suspicions {
     );
   }
 
+  /** Whether so many accuse this peer that one more voice changes nothing. */
+  isAmple(peer: Peer): boolean {
+    return peer.trial !== null && peer.trial.accusers.length > GOSSIP_LIMITS.confirmations;
+  }
+
   /** In our own name. */
   accuse(peer: Peer): void {
     const { self, metrics } = this.#context;
-    const accusers = peer.trial?.accusers ?? [];
     // Once enough have said so, one more voice changes nothing and costs everybody.
-    if (!peer.isLive || accusers.includes(self.id) || accusers.length > GOSSIP_LIMITS.confirmations) return;
+    if (!peer.isLive || peer.trial?.accusers.includes(self.id) || this.isAmple(peer)) return;
     metrics.suspicionsRaised++;
     this.#add(peer, self.suspect(peer.id, peer.announcement.value.incarnation));
   }
@@ -67,8 +67,7 @@ export class Suspicions {
     // Most of what comes was heard before: that must cost next to nothing.
     const peer = table.get(subject);
     if (!peer?.isLive || incarnation !== peer.announcement.value.incarnation) return;
-    const accusers = peer.trial?.accusers ?? [];
-    if (accusers.length > GOSSIP_LIMITS.confirmations || accusers.includes(accuserId)) return;
+    if (this.isAmple(peer) || peer.trial?.accusers.includes(accuserId)) return;
     const accuser = table.get(accuserId);
     if (!accuser?.voucher) return;
     if (!isGenuine(this.#context, "suspicion", suspicion, accuser.certificate.value.signKey, from)) return;
@@ -76,7 +75,7 @@ export class Suspicions {
       metrics.refused.flooded++;
       return;
     }
-    const isFirst = accusers.length === 0;
+    const isFirst = peer.trial === null;
     this.#add(peer, suspicion);
     const share = GOSSIP_LIMITS.secondOpinions / memberCount(this.#context);
     if (isFirst && this.#context.random() < share) this.#outcomes.onSecondOpinion(peer);
@@ -120,8 +119,13 @@ export class Suspicions {
   }
 
   #applyToSelf(suspicion: Signed<Suspicion>, from: Peer): void {
+    const { self, table, metrics, now } = this.#context;
     const { incarnation, accuser: accuserId } = suspicion.value;
-    const accuser = this.#context.table.get(accuserId);
+    if (incarnation > Math.max(self.announcement.value.incarnation, now + MAX_FORCED_AHEAD_MS)) {
+      metrics.refused["from-the-future"]++;
+      return;
+    }
+    const accuser = table.get(accuserId);
     // Who accuses us in vain only because we do not know each other yet must become known.
     if (!accuser?.voucher) this.#outcomes.onUnknownAccuser(from, accuserId);
     else if (isGenuine(this.#context, "suspicion", suspicion, accuser.certificate.value.signKey, from)) {

@@ -3,9 +3,10 @@ import { describe, expect, it } from "vitest";
 import type { GossipItem } from "../../protocol/gossip-item.ts";
 import { messageBytes } from "../../protocol/gossip-message.ts";
 import { encodeHello, HELLO_BYTES } from "../../protocol/gossip-packet.ts";
+import { trustAnchor } from "../../protocol/network-trust.ts";
 import { nodeSignatures, signingKeyPair } from "../../protocol/node-crypto.ts";
 import type { SignatureScheme } from "../../protocol/signed.ts";
-import { trustAnchor, trustSupernodeCertificate } from "../../protocol/trust.ts";
+import { trustSupernodeCertificate } from "../../protocol/trust.ts";
 import type { GossipEffect } from "../../relay/membership/gossip-context.ts";
 import { GossipCore } from "../../relay/membership/gossip-core.ts";
 import type { GossipEvent } from "../../relay/membership/gossip-event.ts";
@@ -230,6 +231,34 @@ describe("a false death notice", () => {
     expect(
       told.some((item) => item.kind === "announcement" && item.announcement.value.supernodeId === scene.self.id),
     ).toBe(true);
+  });
+
+  it("about what we shall say in years makes us say nothing that others would refuse", () => {
+    const scene = new Scene();
+    const own = () => scene.core.hello(false).announcement.value.incarnation;
+    const before = own();
+    for (const incarnation of [START + 6 * 60 * SECOND, START + 2 ** 40, Number.MAX_SAFE_INTEGER]) {
+      scene.gossip(scene.liar, scene.liar.suspicionOf(scene.self.id, incarnation));
+    }
+    expect(own()).toBe(before);
+    expect(scene.refused["from-the-future"]).toBe(3);
+    // A little ahead may be our own doing, by a clock that was ahead.
+    scene.gossip(scene.liar, scene.liar.suspicionOf(scene.self.id, START + SECOND));
+    expect(own()).toBe(START + SECOND + 1);
+  });
+
+  it("cannot be prepared with what we said ourselves when our clock was years ahead", () => {
+    const scene = new Scene();
+    const own = () => scene.core.hello(false).announcement.value.incarnation;
+    scene.gossip(scene.liar, { kind: "announcement", announcement: scene.self.announce(START + 2 ** 40) });
+    expect(own()).toBe(START);
+    scene.handle({
+      type: "remember",
+      members: [{ certificate: scene.self.certificate, item: scene.self.item(START + 2 ** 40, scene.liar) }],
+    });
+    expect(own()).toBe(START);
+    scene.gossip(scene.liar, { kind: "announcement", announcement: scene.self.announce(START + SECOND) });
+    expect(own()).toBe(START + SECOND + 1);
   });
 
   it("by one accuser alone is given four times as long as one that others confirm", () => {
