@@ -1,7 +1,7 @@
 /** What a running party believes of its network's keys: grows as news of them come in, from wherever they come. */
 import type { NetworkId } from "./identifiers.ts";
 import { decodeSuccessions } from "./network-key.ts";
-import { encodeChain, type Followed, follow, type NetworkKeyChain } from "./network-key-chain.ts";
+import { encodeChain, type Followed, firstChain, follow, type NetworkKeyChain } from "./network-key-chain.ts";
 import type { TrustAnchor } from "./trust.ts";
 
 /** What another key's coming meant: it was followed, or is for a person to confirm, or contradicts what is known. */
@@ -60,4 +60,9 @@ export class NetworkTrust {
     if (isNews) for (const listener of this.#listeners) listener(followed.kind as KeyNews);
     return followed.kind;
   }
+}
+
+/** For a network of which no more than its first key is known. */
+export function trustAnchor(networkKey: Uint8Array, now: () => number): TrustAnchor {
+  return new NetworkTrust(firstChain(networkKey), now).anchor;
 }

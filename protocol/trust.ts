@@ -9,8 +9,7 @@ import {
 import { KithError } from "./errors.ts";
 import type { NetworkId } from "./identifiers.ts";
 import { TIMES } from "./limits.ts";
-import { type Followed, firstChain, issuerAt, type NetworkKeyChain } from "./network-key-chain.ts";
-import { NetworkTrust } from "./network-trust.ts";
+import { type Followed, issuerAt, type NetworkKeyChain } from "./network-key-chain.ts";
 import { nodeSignatures, userIdOf } from "./node-crypto.ts";
 import { requireSignature, type Signed, statement } from "./signed.ts";
 import { decodeSupernodeList, type SupernodeList } from "./supernode-list.ts";
@@ -23,11 +22,6 @@ export interface TrustAnchor {
   now(): number;
   /** Somebody shows what leads to another key: as NetworkTrust.take, errors included. */
   learn(successions: Uint8Array): Followed["kind"];
-}
-
-/** For a network of which no more than its first key is known. */
-export function trustAnchor(networkKey: Uint8Array, now: () => number): TrustAnchor {
-  return new NetworkTrust(firstChain(networkKey), now).anchor;
 }
 
 /** @throws KithError `malformed`, `too-large`, `certificate-forged`, `certificate-expired`, `clock-skew` */

@@ -2,6 +2,7 @@
 import type { z } from "zod";
 import type { SupernodeId } from "../protocol/identifiers.ts";
 import { LINK_METHODS, type LINK_PUSHES, NODE_METHODS } from "../protocol/supernode-api.ts";
+import type { SessionHandlers } from "./endpoint.ts";
 
 const { join, ...linkRequests } = LINK_METHODS;
 const { attach, ...nodeRequests } = NODE_METHODS;
@@ -26,3 +27,5 @@ export interface LinkPeer {
   readonly supernodeId: SupernodeId;
   push(push: LinkPush): void;
 }
+
+export type LinkHandlers = SessionHandlers<typeof LINK_REQUESTS, LinkPeer>;

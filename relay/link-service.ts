@@ -2,8 +2,7 @@
 import type { InboxId } from "../protocol/identifiers.ts";
 import type { TrustAnchor } from "../protocol/trust.ts";
 import type { Attachments } from "./attachments.ts";
-import type { SessionHandlers } from "./endpoint.ts";
-import type { LINK_REQUESTS, LinkPeer } from "./link-peer.ts";
+import type { LinkHandlers, LinkPeer } from "./link-peer.ts";
 import type { NetworkNotices } from "./network-notices.ts";
 import type { SearchService } from "./search/search-service.ts";
 import type { Shard } from "./shard.ts";
@@ -19,8 +18,6 @@ export interface LinkServiceParts {
   replicate(peer: LinkPeer, message: Uint8Array): void;
   isMember(): boolean;
 }
-
-export type LinkHandlers = SessionHandlers<typeof LINK_REQUESTS, LinkPeer>;
 
 /** Errors: those of shard.ts and replicator.ts, and `too-large` for a peer that watches too much. */
 export function linkHandlers({

@@ -7,8 +7,7 @@ import { KithError } from "../protocol/errors.ts";
 import type { SupernodeId } from "../protocol/identifiers.ts";
 import type { Input, Output } from "../protocol/rpc.ts";
 import { Link, type LinkParts } from "./link.ts";
-import type { LINK_REQUESTS, LinkPeer, LinkPush } from "./link-peer.ts";
-import type { LinkHandlers } from "./link-service.ts";
+import type { LINK_REQUESTS, LinkHandlers, LinkPeer, LinkPush } from "./link-peer.ts";
 import type { Membership, MembershipChange } from "./membership-source.ts";
 import type { HolderFault, HolderStandings } from "./records/holder-standing.ts";
 

@@ -5,8 +5,9 @@ import { Background } from "../main/core/background.ts";
 import { DEFAULT_TIMES } from "../main/core/client-options.ts";
 import { NetworkClock, systemClock } from "../main/core/clock.ts";
 import { silentLog } from "../main/core/log.ts";
+import { trustAnchor } from "../protocol/network-trust.ts";
 import { signingKeyPair } from "../protocol/node-crypto.ts";
-import { trustAnchor, trustSupernodeList } from "../protocol/trust.ts";
+import { trustSupernodeList } from "../protocol/trust.ts";
 import { LoadNode } from "./attach-load-node.ts";
 
 export const LoadOrder = z.discriminatedUnion("kind", [

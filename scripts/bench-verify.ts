@@ -4,9 +4,10 @@ import { encodeUserCertificate } from "../protocol/certificate.ts";
 import { DeviceId, Handle, InboxId, SupernodeId } from "../protocol/identifiers.ts";
 import { encodeLease, trustLease } from "../protocol/lease.ts";
 import { TIMES } from "../protocol/limits.ts";
+import { trustAnchor } from "../protocol/network-trust.ts";
 import { forgetSignatures, nodeSignatures, signingKeyPair, userIdOf } from "../protocol/node-crypto.ts";
 import { signBody, statement } from "../protocol/signed.ts";
-import { trustAnchor, trustUserCertificate } from "../protocol/trust.ts";
+import { trustUserCertificate } from "../protocol/trust.ts";
 
 /** A sealed body as clients send it: nonce, tag and a few bytes of capabilities. */
 const SEALED_BODY_BYTES = 48;

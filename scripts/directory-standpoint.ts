@@ -6,9 +6,10 @@ import { toHex } from "../protocol/bytes.ts";
 import { encodeSupernodeCertificate } from "../protocol/certificate.ts";
 import { KithError } from "../protocol/errors.ts";
 import { SUPERNODE_ID_BYTES, SupernodeId } from "../protocol/identifiers.ts";
+import { trustAnchor } from "../protocol/network-trust.ts";
 import { nodeSignatures, type SigningKeyPair, signingKeyPair } from "../protocol/node-crypto.ts";
 import { signBody } from "../protocol/signed.ts";
-import { type TrustAnchor, trustAnchor, trustSupernodeCertificate } from "../protocol/trust.ts";
+import { type TrustAnchor, trustSupernodeCertificate } from "../protocol/trust.ts";
 import { type DatagramPort, openUdpPort } from "../relay/membership/datagram-port.ts";
 import type { Member } from "../relay/membership-source.ts";
 

@@ -10,7 +10,7 @@ import type { UserId } from "../../protocol/identifiers.ts";
 import { VAULT_BYTES } from "../../protocol/login-api.ts";
 import { nodeSignatures, sha256, userIdOf } from "../../protocol/node-crypto.ts";
 import { type SignatureScheme, statement } from "../../protocol/signed.ts";
-import type { RandomBytes } from "./client-options.ts";
+import type { RandomBytes } from "./randomness.ts";
 
 const SEED_BYTES = 32;
 

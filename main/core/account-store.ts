@@ -8,7 +8,7 @@ import { bytesOf } from "./database.ts";
 import type { Db, Tx } from "./database-schema.ts";
 import type { Network } from "./login-http.ts";
 import { type PinnedNetwork, pinOf } from "./network-chain.ts";
-import type { KeptStatus } from "./registration.ts";
+import type { KeptStatus } from "./own-status.ts";
 
 export interface Account {
   readonly loginServer: string;

@@ -6,7 +6,7 @@ import { KithError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { sha256 } from "../../protocol/node-crypto.ts";
 import type { AccountSecrets } from "./account-keys.ts";
-import type { RandomBytes } from "./client-options.ts";
+import type { RandomBytes } from "./randomness.ts";
 
 export const BuddyLabel = z.object({ alias: z.string().max(64), groups: z.array(z.string().max(64)).max(8) });
 export type BuddyLabel = z.infer<typeof BuddyLabel>;

@@ -5,6 +5,7 @@ import type { NetworkClock } from "./clock.ts";
 import type { Log } from "./log.ts";
 import type { SystemKeyStore } from "./profile-key.ts";
 import type { FindProxy, Routes } from "./proxy.ts";
+import type { RandomBytes } from "./randomness.ts";
 import type { SupernodeHost } from "./supernode-host.ts";
 
 export interface ClientOptions {
@@ -35,8 +36,6 @@ export interface ClientOptions {
 export type KeyStretching =
   | "memory-constrained"
   | { readonly "argon2id-custom": { iterations: number; memory: number; parallelism: number } };
-
-export type RandomBytes = (length: number) => Uint8Array;
 
 /** Times of this client alone, in ms: what both sides must agree on is in protocol/limits.ts. */
 export interface ClientTimes {

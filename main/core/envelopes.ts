@@ -9,8 +9,8 @@ import { sha256 } from "../../protocol/node-crypto.ts";
 import { decodePayload, encodePayload, type Payload, type PayloadHeader } from "../../protocol/payload.ts";
 import { requireSignature, signBody } from "../../protocol/signed.ts";
 import { type AccountKeys, appSignatures } from "./account-keys.ts";
-import type { RandomBytes } from "./client-options.ts";
 import type { Clock } from "./clock.ts";
+import type { RandomBytes } from "./randomness.ts";
 
 /** The public keys that are believed of a user: the pinned ones of a buddy, or our own. */
 export interface PublicKeys {

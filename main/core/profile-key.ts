@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { join } from "node:path";
 import { z } from "zod";
 import { KithError } from "../../protocol/errors.ts";
-import type { RandomBytes } from "./client-options.ts";
+import type { RandomBytes } from "./randomness.ts";
 
 const PROFILE_KEY_BYTES = 32;
 export const PROFILE_KEY_FILE = "profile-key";

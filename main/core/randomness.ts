@@ -1,7 +1,8 @@
 /** Values drawn from the random bytes that the client was given. */
 import { toHex } from "../../protocol/bytes.ts";
 import { CallId, DEVICE_ID_BYTES, DeviceId, MESSAGE_ID_BYTES, MessageId } from "../../protocol/identifiers.ts";
-import type { RandomBytes } from "./client-options.ts";
+
+export type RandomBytes = (length: number) => Uint8Array;
 
 /** Uniform in [0, 1). */
 export function uniform(random: RandomBytes): number {

@@ -8,7 +8,7 @@ import { concatBytes, equalBytes, fromHex, utf8 } from "../../protocol/bytes.ts"
 import { KithError } from "../../protocol/errors.ts";
 import type { Handle, NetworkId } from "../../protocol/identifiers.ts";
 import { sha256 } from "../../protocol/node-crypto.ts";
-import type { RandomBytes } from "./client-options.ts";
+import type { RandomBytes } from "./randomness.ts";
 
 /** 136 bits: nobody guesses them, and with the check they fill 32 characters exactly. */
 const SECRET_BYTES = 17;

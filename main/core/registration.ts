@@ -4,25 +4,14 @@ import { KithError } from "../../protocol/errors.ts";
 import type { DeviceId, NetworkId } from "../../protocol/identifiers.ts";
 import { encodeLease } from "../../protocol/lease.ts";
 import { TIMES } from "../../protocol/limits.ts";
-import type { ChosenStatus } from "../../protocol/presence.ts";
 import { type SignatureScheme, signBody } from "../../protocol/signed.ts";
 import type { AccountKeys } from "./account-keys.ts";
 import type { AccountStore } from "./account-store.ts";
 import type { Surroundings } from "./client-options.ts";
+import type { KeptStatus, OwnStatus } from "./own-status.ts";
 import { uniform } from "./randomness.ts";
 import { sealStatus } from "./sealed-status.ts";
 import type { SupernodeLink } from "./supernode-link.ts";
-
-export interface OwnStatus {
-  readonly status: ChosenStatus;
-  readonly text: string;
-}
-
-/** As the profile keeps it. */
-export interface KeptStatus extends OwnStatus {
-  /** Since when this device looks offline though it is there, ms since 1970; null if it does not. */
-  readonly hiddenSince: number | null;
-}
 
 /**
  * The lease of somebody invisible says since when that is, and nothing later: a newer one would show that they are

@@ -1,8 +1,8 @@
 /** A login server to which everybody comes at once asks to be left alone for some seconds: whoever signs in waits them. */
 import { backoffMs } from "../../protocol/backoff.ts";
 import { KithError } from "../../protocol/errors.ts";
-import type { RandomBytes } from "./client-options.ts";
 import type { Clock } from "./clock.ts";
+import type { RandomBytes } from "./randomness.ts";
 import { uniform } from "./randomness.ts";
 
 const MAX_SECONDS_ASKED = 120;

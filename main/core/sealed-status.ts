@@ -2,7 +2,7 @@
 import nacl from "tweetnacl";
 import { concatBytes, utf8 } from "../../protocol/bytes.ts";
 import { SealedStatus } from "../../protocol/presence.ts";
-import type { RandomBytes } from "./client-options.ts";
+import type { RandomBytes } from "./randomness.ts";
 
 export function sealStatus(status: SealedStatus, profileKey: Uint8Array, random: RandomBytes): Uint8Array {
   const nonce = random(nacl.secretbox.nonceLength);

@@ -4,8 +4,9 @@ import type { MemberItem } from "../../protocol/gossip-item.ts";
 import type { Announcement, Suspicion, Voucher } from "../../protocol/gossip-statement.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Signed } from "../../protocol/signed.ts";
+import type { Appointment } from "./agenda.ts";
+import type { News } from "./broadcast-queue.ts";
 import { GOSSIP_LIMITS } from "./gossip-times.ts";
-import type { OpenSuspicion } from "./suspicions.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /**
@@ -14,6 +15,15 @@ import { TokenBucket } from "./token-bucket.ts";
  * - `dead`: it did not refute a suspicion in time; `left`: it said so itself.
  */
 export type PeerStatus = "candidate" | "alive" | "suspect" | "dead" | "left";
+
+/** What is held against one peer, until it refutes it or its time is up. */
+export interface Trial {
+  startedAt: number;
+  /** The first one first. */
+  readonly accusers: SupernodeId[];
+  readonly news: News[];
+  death: Appointment;
+}
 
 export class Peer {
   readonly id: SupernodeId;
@@ -34,7 +44,7 @@ export class Peer {
   /** The suspicion that it has not refuted: it is told of it whenever we talk to it (Lifeguard, section 3.3). */
   suspicion: Signed<Suspicion> | null = null;
   /** While it may still refute: who accuses it, and when its time is up. Only Suspicions changes it. */
-  trial: OpenSuspicion | null = null;
+  trial: Trial | null = null;
   /** Suspicions that it has refuted lately, as of `statusSince`. */
   #refutations = 0;
   #packets: TokenBucket | null = null;

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { UserId } from "../../protocol/identifiers.ts";
 import type { BuddyEntry } from "../../protocol/login-api.ts";
-import { trustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
+import { trustAnchor } from "../../protocol/network-trust.ts";
+import { trustUserCertificate } from "../../protocol/trust.ts";
 import { handle, login, register, type SessionClient } from "../support/login-api-client.ts";
 import { loginServers } from "../support/login-server-fixture.ts";
 

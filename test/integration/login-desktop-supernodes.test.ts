@@ -1,6 +1,7 @@
 /** Supernodes in members' desktop apps, as the login server takes them. */
 import { expect, test } from "vitest";
-import { trustAnchor, trustSupernodeCertificate, trustSupernodeList } from "../../protocol/trust.ts";
+import { trustAnchor } from "../../protocol/network-trust.ts";
+import { trustSupernodeCertificate, trustSupernodeList } from "../../protocol/trust.ts";
 import {
   bytesOf,
   codeOf,

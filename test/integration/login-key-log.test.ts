@@ -14,10 +14,10 @@ import {
   trustKeyLogHead,
 } from "../../protocol/key-log.ts";
 import { HASH_BYTES, treeKeyOf } from "../../protocol/key-tree.ts";
+import { trustAnchor } from "../../protocol/network-trust.ts";
 import { sha256 } from "../../protocol/node-crypto.ts";
 import { trustRevocationList } from "../../protocol/revocations.ts";
 import type { Signed } from "../../protocol/signed.ts";
-import { trustAnchor } from "../../protocol/trust.ts";
 import { login, register, type SessionClient } from "../support/login-api-client.ts";
 import { loginServers } from "../support/login-server-fixture.ts";
 import { until } from "../support/until.ts";

@@ -1,7 +1,8 @@
 import * as opaque from "@serenity-kit/opaque";
 import { expect, test } from "vitest";
 import { LIMITS } from "../../protocol/limits.ts";
-import { trustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
+import { trustAnchor } from "../../protocol/network-trust.ts";
+import { trustUserCertificate } from "../../protocol/trust.ts";
 import {
   codeOf,
   login,

@@ -2,8 +2,9 @@ import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeAll, expect, test } from "vitest";
+import { trustAnchor } from "../../protocol/network-trust.ts";
 import { networkIdOf } from "../../protocol/node-crypto.ts";
-import { trustAnchor, trustSupernodeList } from "../../protocol/trust.ts";
+import { trustSupernodeList } from "../../protocol/trust.ts";
 import {
   bytesOf,
   codeOf,

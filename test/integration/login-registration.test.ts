@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { trustAnchor } from "../../protocol/network-trust.ts";
 import { networkIdOf } from "../../protocol/node-crypto.ts";
-import { trustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
+import { trustUserCertificate } from "../../protocol/trust.ts";
 import {
   bytesOf,
   codeOf,

@@ -3,9 +3,10 @@ import { expect, test } from "vitest";
 import { concatBytes, equalBytes, fromHex } from "../../protocol/bytes.ts";
 import { encodeUserCertificate } from "../../protocol/certificate.ts";
 import { LIMITS } from "../../protocol/limits.ts";
+import { trustAnchor } from "../../protocol/network-trust.ts";
 import { nodeSignatures, signingKeyPair } from "../../protocol/node-crypto.ts";
 import { signBody } from "../../protocol/signed.ts";
-import { trustAnchor, trustSupernodeList, trustUserCertificate } from "../../protocol/trust.ts";
+import { trustSupernodeList, trustUserCertificate } from "../../protocol/trust.ts";
 import {
   bytesOf,
   enrol,

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { trustAnchor, trustSupernodeCertificate, trustSupernodeList } from "../../protocol/trust.ts";
+import { trustAnchor } from "../../protocol/network-trust.ts";
+import { trustSupernodeCertificate, trustSupernodeList } from "../../protocol/trust.ts";
 import {
   bytesOf,
   codeOf,

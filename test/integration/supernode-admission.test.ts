@@ -9,7 +9,7 @@ import { openSupernodeLink } from "../../main/core/supernode-link.ts";
 import { readBusy } from "../../protocol/busy.ts";
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import { KithError } from "../../protocol/errors.ts";
-import { trustAnchor } from "../../protocol/trust.ts";
+import { trustAnchor } from "../../protocol/network-trust.ts";
 import { HeadlessClient } from "../support/headless-client.ts";
 import { TestNode } from "../support/node-api-client.ts";
 import { codeOf } from "../support/refusal-code.ts";

@@ -14,9 +14,10 @@ import {
   type Voucher,
 } from "../../protocol/gossip-statement.ts";
 import { type NetworkId, SupernodeId } from "../../protocol/identifiers.ts";
+import { trustAnchor } from "../../protocol/network-trust.ts";
 import { nodeSignatures, type SigningKeyPair, signingKeyPair } from "../../protocol/node-crypto.ts";
 import { type Signed, signBody } from "../../protocol/signed.ts";
-import { trustAnchor, trustSupernodeCertificate } from "../../protocol/trust.ts";
+import { trustSupernodeCertificate } from "../../protocol/trust.ts";
 import { type GossipKeyPair, newGossipKeyPair } from "../../relay/membership/packet-seal.ts";
 import type { TestAuthority } from "./test-identities.ts";
 

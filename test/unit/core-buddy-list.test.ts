@@ -5,9 +5,9 @@ import { encodeUserCertificate } from "../../protocol/certificate.ts";
 import { Handle } from "../../protocol/identifiers.ts";
 import { TIMES } from "../../protocol/limits.ts";
 import type { BuddyEntry } from "../../protocol/login-api.ts";
+import { trustAnchor } from "../../protocol/network-trust.ts";
 import { networkIdOf, nodeSignatures, type SigningKeyPair, signingKeyPair } from "../../protocol/node-crypto.ts";
 import { signBody } from "../../protocol/signed.ts";
-import { trustAnchor } from "../../protocol/trust.ts";
 import { ManualClock, TestAccount } from "../support/test-account.ts";
 import { type TestProfile, testProfile } from "../support/test-profile.ts";
 

@@ -22,10 +22,10 @@ import {
   trustKeyLogHead,
 } from "../../protocol/key-log.ts";
 import { EMPTY_TREE, type Leaf, rootOf, siblingsOf, subtreeHash, treeKeyOf } from "../../protocol/key-tree.ts";
+import { trustAnchor } from "../../protocol/network-trust.ts";
 import { networkIdOf, nodeSignatures, signingKeyPair, userIdOf } from "../../protocol/node-crypto.ts";
 import { decodeRevocationList, encodeRevocationList, trustRevocationList } from "../../protocol/revocations.ts";
 import { type Signed, signBody } from "../../protocol/signed.ts";
-import { trustAnchor } from "../../protocol/trust.ts";
 
 const network = signingKeyPair();
 const networkId = networkIdOf(network.publicKey);

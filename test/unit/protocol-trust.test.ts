@@ -5,9 +5,10 @@ import { encodeUserCertificate, type UserCertificate } from "../../protocol/cert
 import { KithError } from "../../protocol/errors.ts";
 import { DeviceId, Handle } from "../../protocol/identifiers.ts";
 import { TIMES } from "../../protocol/limits.ts";
+import { trustAnchor } from "../../protocol/network-trust.ts";
 import { nodeSignatures, signingKeyPair, userIdOf } from "../../protocol/node-crypto.ts";
 import { signBody, statement } from "../../protocol/signed.ts";
-import { trustAnchor, trustUserCertificate } from "../../protocol/trust.ts";
+import { trustUserCertificate } from "../../protocol/trust.ts";
 
 const NOW = Date.UTC(2026, 10, 1);
 const network = signingKeyPair();
