@@ -6,22 +6,26 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { ADMIN_API } from "../../login-server/admin-api.ts";
 import { type LoginServer, startLoginServer } from "../../login-server/server.ts";
 import { type DrivenApp, driveApp } from "../../scripts/driven-app.ts";
 import { findRuntime } from "../../scripts/electron-runtime.ts";
 import { commandLine } from "../../scripts/launch-app.ts";
 import { Lifetime } from "../../scripts/lifetime.ts";
+import { askAdmin } from "../support/admin-client.ts";
 
 const WAIT_MS = 30_000;
 const lifetime = new Lifetime();
 let server: LoginServer;
+let loginFolder: string;
 let app: DrivenApp;
 let openLink: (link: string) => Promise<void>;
 
 beforeAll(async () => {
   const folder = await mkdtemp(join(tmpdir(), "kith-e2e-"));
   lifetime.atEnd(() => rm(folder, { recursive: true, force: true }));
-  server = await startLoginServer({ dataFolder: join(folder, "login-server"), registration: "invitation" });
+  loginFolder = join(folder, "login-server");
+  server = await startLoginServer({ dataFolder: loginFolder, registration: "invitation" });
   lifetime.atEnd(() => server.close());
   const runtime = await findRuntime(process.env);
   const profile = join(folder, "profile");
@@ -77,4 +81,29 @@ test("a link that comes while somebody is signed in is told, and leaves them sig
   await openLink(server.firstInvitation?.appLink ?? "");
   await app.page.getByText("Somebody is signed in here.").waitFor({ timeout: WAIT_MS });
   await app.page.getByRole("heading", { name: "anna", exact: true }).waitFor({ timeout: WAIT_MS });
+});
+
+test("a network's key that has to be confirmed is asked about, with its fingerprint, and only then", async () => {
+  const { page, electron } = app;
+  const change = { reason: "stolen", noticeMs: 0, overlapMs: 0, endOverlap: true } as const;
+  const { confirmationLink, keys } = await askAdmin(loginFolder, ADMIN_API.rotateNetworkKey, change);
+  const sentence = page.getByText("The network has a new key");
+  await sentence.waitFor({ timeout: WAIT_MS });
+  const asked = await electron.evaluateHandle(({ dialog }) => {
+    const details: string[] = [];
+    // Nobody sits before a native dialog of a test: this one presses its second button.
+    dialog.showMessageBox = async (...args: unknown[]) => {
+      details.push((args.at(-1) as { detail: string }).detail.replaceAll(" ", ""));
+      return { response: 1, checkboxChecked: false };
+    };
+    return details;
+  });
+  await openLink(confirmationLink);
+  await sentence.waitFor({ state: "hidden", timeout: WAIT_MS });
+  const details = await asked.evaluate((list) => list);
+  expect(details).toHaveLength(1);
+  expect(details[0]).toContain(keys[1]?.fingerprint);
+  await openLink(confirmationLink);
+  await page.getByText("There is nothing to confirm.").waitFor({ timeout: WAIT_MS });
+  expect(await asked.evaluate((list) => list.length)).toBe(1);
 });
