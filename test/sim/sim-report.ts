@@ -1,13 +1,33 @@
 /** What a simulation has measured, and what it looks like on a terminal. */
+import type { Load } from "./load.ts";
 import type { LookUpOutcome, SimDirectory } from "./sim-directory.ts";
-import type { Loads, Outcomes, SimRun } from "./sim-run.ts";
 import type { KillOutcome, PartitionOutcome } from "./troubles.ts";
 
-export interface SimFigures extends Loads {
+/** What a run's figures mean nothing without. */
+export interface SimScale {
   readonly supernodes: number;
   readonly minutes: number;
+  /** Share of packets lost. */
   readonly loss: number;
   readonly seed: number;
+}
+
+/** What each phase has cost. */
+export interface Loads {
+  /** The first minute, in which nobody comes or goes. */
+  readonly quiet: Load;
+  /** From then on until the kill or the partition. */
+  readonly churn: Load;
+  /** The minute after it. */
+  readonly trouble: Load | null;
+}
+
+export interface Outcomes {
+  kill: KillOutcome | null;
+  partition: PartitionOutcome | null;
+}
+
+export interface SimFigures extends Loads, SimScale {
   /** Supernodes that came or went while `loads.churn` was measured. */
   readonly changes: number;
   /** From a crash to the conclusion of each of the others. */
@@ -35,7 +55,7 @@ export interface SimFigures extends Loads {
 
 export function figuresOf(
   directory: SimDirectory,
-  run: SimRun,
+  { supernodes, minutes, loss, seed }: SimScale,
   loads: Loads,
   outcomes: Outcomes,
   changes: number,
@@ -46,10 +66,10 @@ export function figuresOf(
   const took = lookUps.map(({ tookMs }) => tookMs).sort((a, b) => a - b);
   const share = (part: number, whole: number) => Number((part / Math.max(1, whole)).toFixed(5));
   return {
-    supernodes: run.supernodes,
-    minutes: run.minutes,
-    loss: run.loss,
-    seed: run.seed,
+    supernodes,
+    minutes,
+    loss,
+    seed,
     ...loads,
     changes,
     detectSecondsMedian: deaths.detections.secondsAt(0.5),

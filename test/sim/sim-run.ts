@@ -2,16 +2,11 @@
 import { SKYPE_MEDIAN_SESSION_MS, startChurn } from "./churn.ts";
 import { type Load, LoadMeter } from "./load.ts";
 import { type LookUpOutcome, SimDirectory } from "./sim-directory.ts";
-import { figuresOf, type SimFigures } from "./sim-report.ts";
-import { flap, type KillOutcome, massacre, type PartitionOutcome, partition, slowDown } from "./troubles.ts";
+import { figuresOf, type Outcomes, type SimFigures, type SimScale } from "./sim-report.ts";
+import { flap, massacre, partition, slowDown } from "./troubles.ts";
 
-export interface SimRun {
-  readonly seed: number;
-  readonly supernodes: number;
-  readonly minutes: number;
+export interface SimRun extends SimScale {
   readonly usersPerSupernode: number;
-  /** Share of packets lost. */
-  readonly loss: number;
   readonly medianSessionMs: number;
   readonly lookUpsPerSecond: number;
   /** Share of the supernodes killed at once after a third of the time. */
@@ -42,21 +37,6 @@ export const DEFAULT_RUN: SimRun = {
 
 const MINUTE_MS = 60_000;
 const AWAY_SHARE = 0.5;
-
-/** What each phase has cost. */
-export interface Loads {
-  /** The first minute, in which nobody comes or goes. */
-  readonly quiet: Load;
-  /** From then on until the kill or the partition. */
-  readonly churn: Load;
-  /** The minute after it. */
-  readonly trouble: Load | null;
-}
-
-export interface Outcomes {
-  kill: KillOutcome | null;
-  partition: PartitionOutcome | null;
-}
 
 /** @param onMinute is called after each minute of the simulated time */
 export function simulate(
