@@ -189,9 +189,9 @@ async function remove(transaction: Kysely<Schema>, { userId }: AccountRow): Prom
 
 async function forgetDevices(transaction: Kysely<Schema>, userId: UserId): Promise<DeviceAddress[]> {
   const rows = await transaction.deleteFrom("devices").where("user_id", "=", userId).returning("device_id").execute();
-  const devices = rows.map(({ device_id }) => ({ userId, deviceId: device_id }));
-  await revokeDevices(transaction, devices);
-  return devices;
+  const deviceIds = rows.map(({ device_id }) => device_id);
+  await revokeDevices(transaction, userId, deviceIds);
+  return deviceIds.map((deviceId) => ({ userId, deviceId }));
 }
 
 /** Only a claim that nobody holds any more. */

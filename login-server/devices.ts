@@ -121,9 +121,8 @@ export class Devices {
   }
 
   /** Forgets the device: its certificate opens no session any more. Signing out twice is no error. */
-  async signOut({ userId, deviceId }: DeviceAddress, db: Kysely<Schema> = this.#parts.db): Promise<void> {
-    await db.deleteFrom("devices").where("user_id", "=", userId).where("device_id", "=", deviceId).execute();
-    await revokeDevices(db, [{ deviceId }]);
+  async signOut(device: DeviceAddress): Promise<void> {
+    await this.#parts.db.transaction().execute((transaction) => forget(transaction, device));
   }
 
   async #issue(db: Kysely<Schema>, account: AccountKeys, deviceId: DeviceId) {
@@ -146,7 +145,12 @@ export class Devices {
       .orderBy("serial", "desc")
       .execute();
     const surplus = others.slice(LIMITS.maxDevicesPerAccount - 1).map((row) => ({ userId, deviceId: row.device_id }));
-    for (const device of surplus) await this.signOut(device, db);
+    for (const device of surplus) await forget(db, device);
     return surplus;
   }
+}
+
+async function forget(transaction: Kysely<Schema>, { userId, deviceId }: DeviceAddress): Promise<void> {
+  await transaction.deleteFrom("devices").where("user_id", "=", userId).where("device_id", "=", deviceId).execute();
+  await revokeDevices(transaction, userId, [deviceId]);
 }

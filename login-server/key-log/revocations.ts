@@ -1,6 +1,8 @@
 /** Certificates that were taken back before they expired, and the signed list of them that supernodes carry. */
 import type { Kysely } from "kysely";
-import type { DeviceAddress } from "../../protocol/identifiers.ts";
+import { toHex } from "../../protocol/bytes.ts";
+import type { DeviceId, UserId } from "../../protocol/identifiers.ts";
+import { treeKeyOf } from "../../protocol/key-tree.ts";
 import { decodeRevocationList, MAX_REVOCATIONS } from "../../protocol/revocations.ts";
 import type { CertificateAuthority } from "../certificate-authority.ts";
 import type { Schema } from "../storage/schema.ts";
@@ -12,19 +14,19 @@ interface RevocationsParts {
 }
 
 /**
- * Takes back every certificate that these devices ever had: one that was renewed is good until it expires.
+ * Takes back every certificate that the account's devices ever had: one that was renewed is good until it expires.
  * @param db the transaction in which they are signed out
  */
-export async function revokeDevices(
-  db: Kysely<Schema>,
-  devices: readonly Pick<DeviceAddress, "deviceId">[],
-): Promise<void> {
-  if (devices.length === 0) return;
-  const deviceIds = devices.map(({ deviceId }) => deviceId);
+export async function revokeDevices(db: Kysely<Schema>, userId: UserId, deviceIds: readonly DeviceId[]): Promise<void> {
+  if (deviceIds.length === 0) return;
+  const account = await db.selectFrom("accounts").select("handle").where("user_id", "=", userId).executeTakeFirst();
+  if (!account) return;
+  // Devices choose their IDs, and buddies know them: only those under this handle are the account's.
   const rows = await db
     .selectFrom("key_log_entries")
     .select(["serial", "expires_at"])
     .where("device_id", "in", deviceIds)
+    .where("tree_key", "=", toHex(treeKeyOf(account.handle)))
     .execute();
   if (rows.length === 0) return;
   await db

@@ -114,4 +114,17 @@ describe("the revocation list", () => {
     const back = await login(server.url, "alice", "a long secret", phone.deviceId);
     expect((await revokedAt(server)).serials).not.toContain(serialOf(back.certificate));
   });
+
+  it("names no certificate of somebody else, whatever device a member signs out", async () => {
+    const server = await servers.start();
+    const alice = await register(server.url, "alice");
+    const mallory = await register(server.url, "mallory", "a long secret");
+    const session = await servers.open(server.url, mallory);
+    await session.call("signOutDevice", { deviceId: alice.deviceId });
+    expect((await revokedAt(server)).serials).toEqual([]);
+
+    const twin = await login(server.url, "mallory", "a long secret", alice.deviceId);
+    await session.call("signOutDevice", { deviceId: twin.deviceId });
+    expect((await revokedAt(server)).serials).toEqual([serialOf(twin.certificate)]);
+  });
 });
