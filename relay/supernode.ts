@@ -92,17 +92,23 @@ export interface Supernode {
  *   `option-invalid`, `network-changed`, `network-key-…`, `enrolment-refused`, `login-server-…`, `protocol-version`
  */
 export async function startSupernode(options: SupernodeOptions): Promise<Supernode> {
-  const undo: (() => void | Promise<void>)[] = [];
+  const opened: Opened = [];
   try {
-    return await start(options, undo);
+    return await start(options, opened);
   } catch (error) {
-    for (const step of undo.reverse()) await step();
+    await closeAll(opened);
     throw error;
   }
 }
 
-/** @param undo what has been opened so far, the last first to be closed */
-async function start(options: SupernodeOptions, undo: (() => void | Promise<void>)[]): Promise<Supernode> {
+/** How to close what has been opened, in the order in which it was. */
+type Opened = (() => void | Promise<void>)[];
+
+async function closeAll(opened: Opened): Promise<void> {
+  for (const close of opened.reverse()) await close();
+}
+
+async function start(options: SupernodeOptions, opened: Opened): Promise<Supernode> {
   const {
     host,
     enrolmentToken,
@@ -115,7 +121,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   const limits: RelayLimits = { ...RELAY_LIMITS, ...options.limits };
   const loginServer = new LoginServerClient(options.loginServer);
   const folder = new DataFolder(options.dataFolder);
-  undo.push(() => folder.close());
+  opened.push(() => folder.close());
   const keys = await openSupernodeKeys(folder);
   const confirmed = options.networkKey ?? null;
   const trust = await pinNetwork({ folder, loginServer, confirmed, now, log });
@@ -129,12 +135,12 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   const ports = await openPublicPorts(options.port, lastPort, {
     ...{ folder, listen, host, relaying, firstByteTimeoutMs, now, log },
   });
-  undo.push(() => ports.close());
+  opened.push(() => ports.close());
   const { listener, relay } = ports;
   let self = await enrol(enrolment, host, listener.port);
   const dial = new DialPolicy(host, relaying.kind === "own" ? relaying.options.allowedPeers : []);
   const records = await openRecords(folder, anchor, log);
-  undo.push(() => records.close());
+  opened.push(() => records.close());
   const tally = new RequestTally();
   const notices = new NetworkNotices({ anchor, folder, log });
   const membership = await joinOthers({
@@ -142,7 +148,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     isRevoked: (serial, issuedAt) => notices.isOver({ serial, issuedAt }),
     gossipTimes: options.gossipTimes ?? {},
   });
-  undo.push(() => membership.close());
+  opened.push(() => membership.close());
   const search = new SearchService({
     self: self.value.supernodeId,
     anchor,
@@ -153,7 +159,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     random,
     log,
   });
-  undo.push(() => search.close());
+  opened.push(() => search.close());
   const services = new Services({
     trust,
     keys,
@@ -171,7 +177,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     random,
     log,
   });
-  undo.push(() => services.close());
+  opened.push(() => services.close());
   const { door } = services;
   const relayProtocols = relay.protocols.map((protocol) => outsideTheDoor(protocol, door));
   const inTls = [services.socketServer.protocol, ...relayProtocols];
@@ -190,7 +196,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
       (error: unknown) => log.warn({ err: error }, "the certificate could not be renewed"),
     );
   }, times.renewalCheckMs);
-  undo.push(() => clearInterval(renewal));
+  opened.push(() => clearInterval(renewal));
   const { networkId } = anchor;
   const signSecret = keys.signing.secretKey;
   const stopReports = reportToList({
@@ -203,7 +209,7 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
     times,
     log,
   });
-  undo.push(stopReports);
+  opened.push(stopReports);
   const { supernodeId } = self.value;
 
   const figures: FigureSection[] = [
@@ -235,23 +241,12 @@ async function start(options: SupernodeOptions, undo: (() => void | Promise<void
   const status = options.status
     ? await startStatusServer(options.status, { state, sections: figures, now, log })
     : null;
+  opened.push(() => status?.close());
   log.info({ supernodeId, host, port: listener.port, version: KITH_VERSION }, "the supernode is up");
 
   let closed: Promise<void> | undefined;
-  const closeAll = async () => {
-    clearInterval(renewal);
-    stopReports();
-    await search.close();
-    await services.close();
-    membership.close();
-    await ports.close();
-    records.close();
-    folder.close();
-    await status?.close();
-    log.info("the supernode is closed");
-  };
   const close = () => {
-    closed ??= closeAll();
+    closed ??= closeAll(opened).then(() => log.info("the supernode is closed"));
     return closed;
   };
   return {
