@@ -23,6 +23,13 @@ import type { Wishes } from "./wishes.ts";
 
 /** An answer may take this long, beyond which nobody waits for it. */
 const ANSWER_MS = 5_000;
+/**
+ * Members that one comparison asks for; the next one goes on. All that thousands have to tell would overflow the
+ * socket, and exceed what is taken from one member, so that most of it had to be asked for again.
+ */
+const MAX_WISHES = 120;
+/** After a comparison that was cut short, so many unanswered ones end the catching up. */
+const CATCH_UP_TRIES = 3;
 /** A newcomer compares again after these, with others: a lost packet must not leave it without a part of the members. */
 const NEWCOMER_SYNCS_MS = [1_000, 2_000, 4_000, 8_000];
 
@@ -30,6 +37,12 @@ const NEWCOMER_SYNCS_MS = [1_000, 2_000, 4_000, 8_000];
 const MAX_DOUBTS = 3;
 
 type Known = Pick<Peer, "id" | "announcement" | "item">;
+
+/** What one member may still tell us, and cost us. */
+interface Comparison {
+  readonly until: number;
+  wishesLeft: number;
+}
 
 export interface AntiEntropyOutcomes {
   /** Another member holds for live whom we hold for dead. */
@@ -42,9 +55,10 @@ export class AntiEntropy {
   readonly #context: GossipContext;
   readonly #outcomes: AntiEntropyOutcomes;
   readonly #wishes: Wishes;
-  /** Whom we have asked, until when we listen. */
-  readonly #asked = new Map<SupernodeId, number>();
+  /** Whom we have asked. */
+  readonly #asked = new Map<SupernodeId, Comparison>();
   #isCatchingUp = false;
+  #triesLeft = 0;
   /** Members that this comparison may still have us look after. */
   #doubts = 0;
 
@@ -61,20 +75,17 @@ export class AntiEntropy {
 
   /** This supernode has just become a member. */
   learnAll(from: Peer): void {
-    const { agenda, now, table } = this.#context;
+    const { agenda, now } = this.#context;
     this.syncWith(from);
     for (const ms of NEWCOMER_SYNCS_MS) {
-      agenda.schedule(now + ms, () => {
-        const [partner] = table.sample(1, null);
-        if (partner) this.syncWith(partner);
-      });
+      agenda.schedule(now + ms, () => this.#syncWithAny());
     }
   }
 
   syncWith(peer: Peer): void {
     const { table, metrics, now } = this.#context;
     metrics.syncs++;
-    this.#asked.set(peer.id, now + ANSWER_MS);
+    this.#asked.set(peer.id, { until: now + ANSWER_MS, wishesLeft: MAX_WISHES });
     const hashes = table.digest();
     send(this.#context, peer, { type: "digest", hashes });
   }
@@ -97,14 +108,17 @@ export class AntiEntropy {
 
   onSummary(from: Peer, ranges: readonly SummaryRange[]): void {
     const { metrics, now } = this.#context;
-    if ((this.#asked.get(from.id) ?? 0) < now) {
+    const comparison = this.#asked.get(from.id);
+    if (!comparison || comparison.until < now) {
       metrics.refused.unsolicited++;
       return;
     }
     const buckets = this.#byBucket(new Set(ranges.map((range) => range.from >>> 24)));
     const missing: GossipItem[] = [];
     this.#doubts = MAX_DOUBTS;
-    for (const range of ranges) missing.push(...this.#compare(from, range, buckets.get(range.from >>> 24) ?? []));
+    for (const range of ranges) {
+      missing.push(...this.#compare(from, comparison, range, buckets.get(range.from >>> 24) ?? []));
+    }
     this.#tell(from, missing);
   }
 
@@ -129,34 +143,41 @@ export class AntiEntropy {
   /** Sends what is wished for. */
   flush(): void {
     for (const peer of this.#wishes.flush()) {
-      if (this.#asked.has(peer.id)) this.#catchUp(peer);
+      const comparison = this.#asked.get(peer.id);
+      if (comparison) this.#catchUp(comparison.wishesLeft > 0 ? 1 : CATCH_UP_TRIES);
     }
   }
 
   sweep(): void {
     const { now } = this.#context;
-    for (const [id, until] of this.#asked) if (until < now) this.#asked.delete(id);
+    for (const [id, { until }] of this.#asked) if (until < now) this.#asked.delete(id);
   }
 
   #periodic(): void {
-    const { agenda, now, times, table } = this.#context;
+    const { agenda, now, times } = this.#context;
     agenda.schedule(now + jittered(this.#context, times.syncMs), () => this.#periodic());
-    const [partner] = table.sample(1, null);
+    this.#syncWithAny();
+  }
+
+  #syncWithAny(): void {
+    const [partner] = this.#context.table.sample(1, null);
     if (partner) this.syncWith(partner);
   }
 
-  /** What this round has brought may not be all. */
-  #catchUp(peer: Peer): void {
+  /** What this round has brought may not be all. The next one asks somebody else: many share in telling a newcomer. */
+  #catchUp(tries: number): void {
+    this.#triesLeft = Math.max(this.#triesLeft, tries);
     if (this.#isCatchingUp) return;
     this.#isCatchingUp = true;
     const { agenda, now, times } = this.#context;
     agenda.schedule(now + times.catchUpMs, () => {
       this.#isCatchingUp = false;
-      this.syncWith(peer);
+      this.#syncWithAny();
+      if (--this.#triesLeft > 0) this.#catchUp(this.#triesLeft);
     });
   }
 
-  #compare(from: Peer, range: SummaryRange, ours: readonly Known[]): GossipItem[] {
+  #compare(from: Peer, comparison: Comparison, range: SummaryRange, ours: readonly Known[]): GossipItem[] {
     const { table, self, certificates } = this.#context;
     const listed = new Set<SupernodeId>();
     const missing: GossipItem[] = [];
@@ -165,7 +186,7 @@ export class AntiEntropy {
       const peer = table.get(supernodeId);
       const known = supernodeId === self.id ? self.announcement.value : peer?.announcement.value;
       if (!known || (!peer?.voucher && supernodeId !== self.id) || known.incarnation < incarnation) {
-        this.#wishes.ask(from, supernodeId, !certificates.get(supernodeId));
+        if (comparison.wishesLeft-- > 0) this.#wishes.ask(from, supernodeId, !certificates.get(supernodeId));
       } else if (known.incarnation > incarnation) {
         const item = supernodeId === self.id ? self.item : peer?.item;
         if (item) missing.push(item);

@@ -16,6 +16,7 @@ import { PlacementTable } from "../records/placement-table.ts";
 import { SteadyClock } from "../steady-clock.ts";
 import type { IsRevoked } from "./certificate-directory.ts";
 import type { DatagramPort } from "./datagram-port.ts";
+import { EarlyPackets } from "./early-packets.ts";
 import type { Door, GossipEffect } from "./gossip-context.ts";
 import { GossipCore } from "./gossip-core.ts";
 import type { GossipEvent } from "./gossip-event.ts";
@@ -57,6 +58,7 @@ export class GossipMembership implements Membership {
   readonly #core: GossipCore;
   readonly #seal: PacketSeal;
   readonly #names: HostNames;
+  readonly #early = new EarlyPackets<Uint8Array>();
   readonly #listeners = new Set<(change: MembershipChange) => void>();
   readonly #stageListeners = new Set<(stage: Stage) => void>();
   readonly #members = new Map<SupernodeId, Member>();
@@ -192,6 +194,8 @@ export class GossipMembership implements Membership {
     if (Number.isFinite(waitMs)) {
       this.#timer = setTimeout(() => this.#handle({ type: "wake" }), Math.max(0, waitMs)).unref();
     }
+    const early = this.#early.takeKnown((id) => this.#core.peer(id) !== undefined, this.#clock.now());
+    for (const datagram of early) this.#receive(datagram);
   }
 
   #carryOut(effect: GossipEffect): void {
@@ -247,6 +251,8 @@ export class GossipMembership implements Membership {
       }
       const sender = this.#core.peer(packet.sender);
       if (!sender) {
+        // A copy: the buffer may be the socket's, and used again.
+        this.#early.keep(packet.sender, new Uint8Array(datagram), this.#clock.now());
         this.#handle({ type: "stranger", supernodeId: packet.sender });
         return;
       }

@@ -1,11 +1,14 @@
 /** What this supernode has asked others about: who some member is that they have told of. */
-import { MAX_WANTED, type Wanted } from "../../protocol/gossip-message.ts";
+import type { Wanted } from "../../protocol/gossip-message.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import { type GossipContext, send } from "./gossip-context.ts";
 import type { Peer } from "./peer.ts";
 
 /** Questions about one member, to whoever told of it last. */
 const MAX_TRIES = 3;
+
+/** In one message: with all certificates, the answer just fits into the packets that one request may be answered with. */
+const WANTED_AT_ONCE = 30;
 
 const NOBODY: readonly Peer[] = [];
 
@@ -47,8 +50,8 @@ export class Wishes {
     const unsent = this.#unsent;
     this.#unsent = new Map();
     for (const [peer, wanted] of unsent) {
-      for (let from = 0; from < wanted.length; from += MAX_WANTED) {
-        send(this.#context, peer, { type: "want", wanted: wanted.slice(from, from + MAX_WANTED) });
+      for (let from = 0; from < wanted.length; from += WANTED_AT_ONCE) {
+        send(this.#context, peer, { type: "want", wanted: wanted.slice(from, from + WANTED_AT_ONCE) });
       }
     }
     return [...unsent.keys()];

@@ -2,7 +2,7 @@
  * A network of supernodes that run the real membership code under a virtual clock. Lines
  * have latency, lose packets and can be cut; nodes can be killed, stopped and slow.
  */
-import { equalBytes, toHex } from "../../protocol/bytes.ts";
+import { toHex } from "../../protocol/bytes.ts";
 import {
   decodeSupernodeCertificate,
   encodeSupernodeCertificate,
@@ -10,14 +10,13 @@ import {
 } from "../../protocol/certificate.ts";
 import { messageBytes } from "../../protocol/gossip-message.ts";
 import { GOSSIP_TAG_BYTES, HELLO_BYTES } from "../../protocol/gossip-packet.ts";
-import type { Announcement } from "../../protocol/gossip-statement.ts";
 import { NetworkId, SupernodeId } from "../../protocol/identifiers.ts";
 import { type Signed, signBody } from "../../protocol/signed.ts";
-import type { Door, GossipEffect } from "../../relay/membership/gossip-context.ts";
+import type { Door } from "../../relay/membership/gossip-context.ts";
 import { GOSSIP_TIMES, type GossipTimes } from "../../relay/membership/gossip-times.ts";
 import type { MembershipChange } from "../../relay/membership-source.ts";
 import { cheapKeyPair, cheapSignatures } from "./cheap-signatures.ts";
-import { SimNode } from "./sim-node.ts";
+import { type EffectOf, type SimNetwork, SimNode } from "./sim-node.ts";
 import { seededRandom, VirtualTime } from "./virtual-time.ts";
 
 const START = 1_800_000_000_000;
@@ -26,8 +25,6 @@ const NETWORK = NetworkId.parse("51".repeat(20));
 /** IP and UDP headers, and what the sealed packet adds to a message. */
 const IP_UDP_BYTES = 28;
 const SEAL_BYTES = 28 + GOSSIP_TAG_BYTES;
-
-type EffectOf<T extends GossipEffect["type"]> = Extract<GossipEffect, { type: T }>;
 
 export interface SimGossipOptions {
   readonly seed: number;
@@ -38,7 +35,7 @@ export interface SimGossipOptions {
   readonly latencyMs?: readonly [number, number];
 }
 
-export class SimGossip {
+export class SimGossip implements SimNetwork {
   readonly time = new VirtualTime(START);
   readonly random: () => number;
   readonly times: GossipTimes;
@@ -142,16 +139,8 @@ export class SimGossip {
 
   deliver(from: SimNode, { to, message, through }: EffectOf<"send">): void {
     from.sentBytes += IP_UDP_BYTES + SEAL_BYTES + messageBytes(message);
-    // Nobody can authenticate what was sealed for an earlier life of the recipient.
-    const assumed = to.announcement;
-    const own = from.core.announcement;
-    this.#carry(from, to.id, through, (target) => {
-      const sender = target.core.peer(from.id);
-      if (!sender) target.handle({ type: "stranger", supernodeId: from.id });
-      else if (hasSameKey(sender.announcement, own) && hasSameKey(assumed, target.core.announcement)) {
-        target.handle({ type: "message", from: from.id, message });
-      } else target.core.count("forged");
-    });
+    const packet = { from: from.id, sender: from.core.announcement, recipient: to.announcement, message };
+    this.#carry(from, to.id, through, (target) => target.receive(packet));
   }
 
   greet(from: SimNode, { to, isAnswer, through }: EffectOf<"hello">): void {
@@ -206,8 +195,4 @@ export class SimGossip {
     const pair = (Math.imul(from.number ^ to.number, 0x9e3779b1) >>> 0) / 2 ** 32;
     return nearest + spread * (0.9 * pair + 0.1 * this.random());
   }
-}
-
-function hasSameKey(a: Signed<Announcement>, b: Signed<Announcement>): boolean {
-  return a === b || equalBytes(a.value.gossipKey, b.value.gossipKey);
 }

@@ -1,20 +1,49 @@
 /** One simulated supernode: the real membership code, with a line and a processor that may have their troubles. */
+import { equalBytes } from "../../protocol/bytes.ts";
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
-import { decodeVoucher, encodeVoucher, type Voucher } from "../../protocol/gossip-statement.ts";
+import type { GossipMessage } from "../../protocol/gossip-message.ts";
+import { type Announcement, decodeVoucher, encodeVoucher, type Voucher } from "../../protocol/gossip-statement.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import { type Signed, signBody } from "../../protocol/signed.ts";
 import type { Appointment } from "../../relay/membership/agenda.ts";
+import { EarlyPackets } from "../../relay/membership/early-packets.ts";
 import type { GossipEffect } from "../../relay/membership/gossip-context.ts";
 import { GossipCore } from "../../relay/membership/gossip-core.ts";
 import type { GossipEvent, RememberedMember } from "../../relay/membership/gossip-event.ts";
+import type { GossipTimes } from "../../relay/membership/gossip-times.ts";
+import type { MembershipChange } from "../../relay/membership-source.ts";
 import { cheapSignatures } from "./cheap-signatures.ts";
-import type { SimGossip } from "./sim-gossip.ts";
+import type { VirtualTime } from "./virtual-time.ts";
 
 /** What waits in the socket of a process that is stopped. */
 const SOCKET_PACKETS = 200;
 
+/** A message, sealed as it were: it opens only where both ends know each other by these announcements. */
+export interface SimPacket {
+  readonly from: SupernodeId;
+  readonly sender: Signed<Announcement>;
+  readonly recipient: Signed<Announcement>;
+  readonly message: GossipMessage;
+}
+
+export type EffectOf<T extends GossipEffect["type"]> = Extract<GossipEffect, { type: T }>;
+
+/** What lies between the nodes, and what it sees of each. */
+export interface SimNetwork {
+  readonly time: VirtualTime;
+  readonly random: () => number;
+  readonly times: GossipTimes;
+  isLine(from: SimNode, to: SimNode): boolean;
+  roundTripMs(from: SimNode, to: SimNode): number;
+  trust(bytes: Uint8Array): Signed<SupernodeCertificate>;
+  deliver(from: SimNode, effect: EffectOf<"send">): void;
+  greet(from: SimNode, effect: EffectOf<"hello">): void;
+  probeTcp(from: SimNode, supernodeId: SupernodeId): void;
+  changed(node: SimNode, change: MembershipChange): void;
+}
+
 export class SimNode {
-  readonly network: SimGossip;
+  readonly network: SimNetwork;
   readonly certificate: Signed<SupernodeCertificate>;
   readonly secretKey: Uint8Array;
   /** In the order in which they were added. */
@@ -43,6 +72,7 @@ export class SimNode {
   /** Of the members that it knows, itself included: equal for equal sets, but once in 2^64. */
   readonly viewHash = new Uint32Array(2);
   readonly #mark: readonly [number, number];
+  #early = new EarlyPackets<SimPacket>();
   #waiting: GossipEvent[] = [];
   #wake: Appointment | null = null;
   #wakeAt = Number.POSITIVE_INFINITY;
@@ -50,7 +80,7 @@ export class SimNode {
   readonly hasSentTo = new Set<SupernodeId>();
 
   constructor(
-    network: SimGossip,
+    network: SimNetwork,
     certificate: Signed<SupernodeCertificate>,
     keys: { readonly secretKey: Uint8Array; readonly number: number },
   ) {
@@ -80,6 +110,7 @@ export class SimNode {
 
   prepare(seeds: readonly SimNode[]): void {
     this.core = this.#newCore(seeds);
+    this.#early = new EarlyPackets();
     this.#waiting = [];
     this.isStopped = false;
     this.hasSentTo.clear();
@@ -126,6 +157,21 @@ export class SimNode {
     for (const event of waiting) this.handle(event);
   }
 
+  receive(packet: SimPacket): void {
+    const { from, message } = packet;
+    const sender = this.core.peer(from);
+    if (!sender) {
+      this.#early.keep(from, packet, this.network.time.now);
+      this.handle({ type: "stranger", supernodeId: from });
+    } else if (
+      hasSameKey(sender.announcement, packet.sender) &&
+      // Nobody can authenticate what was sealed for an earlier life of the recipient.
+      hasSameKey(packet.recipient, this.core.announcement)
+    ) {
+      this.handle({ type: "message", from, message });
+    } else this.core.count("forged");
+  }
+
   handle(event: GossipEvent): void {
     if (!this.isUp) return;
     if (this.isStopped) {
@@ -134,6 +180,8 @@ export class SimNode {
     }
     for (const effect of this.core.handle(event, this.network.time.now)) this.#carryOut(effect);
     this.#planWake();
+    const early = this.#early.takeKnown((id) => this.core.peer(id) !== undefined, this.network.time.now);
+    for (const packet of early) this.receive(packet);
   }
 
   /** IDs of all members as this node sees them, itself included. */
@@ -200,4 +248,8 @@ export class SimNode {
       network.time.now,
     );
   }
+}
+
+function hasSameKey(a: Signed<Announcement>, b: Signed<Announcement>): boolean {
+  return a === b || equalBytes(a.value.gossipKey, b.value.gossipKey);
 }

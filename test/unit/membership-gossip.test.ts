@@ -84,6 +84,37 @@ describe("joining", () => {
     expect(stillUnknown).toBeLessThanOrEqual(3);
   });
 
+  it("tells a newcomer of hundreds in portions, each by another member, so that none is thrown away", () => {
+    const network = settled(250);
+    const newcomer = network.add();
+    newcomer.start(network.nodes.slice(0, 2));
+    network.time.run(0.7 * SECOND);
+    expect(newcomer.core.stage.kind).toBe("member");
+    expect(newcomer.view().size).toBeGreaterThan(50);
+    expect(newcomer.view().size).toBeLessThan(140);
+    network.time.run(4 * SECOND);
+    expect(agree(network.up)).toBe(true);
+  });
+
+  it("answers the probe of a member that it has not heard of yet: it asks who that is, and keeps the packet", () => {
+    for (const seed of [1, 2, 3]) {
+      const network = settled(5, { seed, times: { probeMs: 10 * MINUTE, syncMs: 10 * MINUTE } });
+      const [deaf, ...others] = network.nodes as [SimNode, ...SimNode[]];
+      deaf.isCut = true;
+      const newcomer = network.add();
+      newcomer.start(others);
+      network.time.run(10 * SECOND);
+      expect(newcomer.view().has(deaf.id)).toBe(true);
+      expect(deaf.view().has(newcomer.id)).toBe(false);
+      deaf.isCut = false;
+      newcomer.handle({ type: "link-lost", supernodeId: deaf.id });
+      network.time.run(600);
+      expect(newcomer.core.metrics.probes).toBe(1);
+      expect(newcomer.core.metrics.missedAcks).toBe(0);
+      expect(deaf.view().has(newcomer.id)).toBe(true);
+    }
+  });
+
   it("merges two networks that began apart", () => {
     const network = new SimGossip({ seed: 11 });
     const left = Array.from({ length: 6 }, () => network.add());

@@ -1,9 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { GossipItem } from "../../protocol/gossip-item.ts";
+import { SupernodeId } from "../../protocol/identifiers.ts";
 import { signingKeyPair } from "../../protocol/node-crypto.ts";
 import { Agenda } from "../../relay/membership/agenda.ts";
 import { BroadcastQueue } from "../../relay/membership/broadcast-queue.ts";
+import { EarlyPackets } from "../../relay/membership/early-packets.ts";
 import { GOSSIP_TIMES } from "../../relay/membership/gossip-times.ts";
 import { MemberTable } from "../../relay/membership/member-table.ts";
 import { Peer } from "../../relay/membership/peer.ts";
@@ -148,6 +150,34 @@ describe("a suspicion", () => {
 
   it("is passed on by each so often as the logarithm of the size asks", () => {
     expect([3, 200, 2_000, 20_000].map(retransmissions)).toEqual([12, 12, 16, 20]);
+  });
+});
+
+describe("packets of unknown senders", () => {
+  const [first, second] = actors as [GossipActor, GossipActor];
+
+  it("come out once their sender is known, in order, and only for a few seconds", () => {
+    const early = new EarlyPackets<string>();
+    early.keep(first.id, "a", NOW);
+    early.keep(second.id, "b", NOW + 100);
+    early.keep(first.id, "c", NOW + 200);
+    expect(early.takeKnown(() => false, NOW + 300)).toEqual([]);
+    expect(early.takeKnown((id) => id === first.id, NOW + 400)).toEqual(["a", "c"]);
+    expect(early.takeKnown(() => true, NOW + 500)).toEqual(["b"]);
+    early.keep(second.id, "d", NOW);
+    expect(early.takeKnown(() => true, NOW + 10_000)).toEqual([]);
+  });
+
+  it("are few of each and few in all, whatever names somebody invents: the oldest are thrown away", () => {
+    const early = new EarlyPackets<string>();
+    for (let count = 0; count < 1_000; count++) early.keep(first.id, "early", NOW);
+    expect(early.takeKnown(() => true, NOW).length).toBeLessThan(10);
+    for (let count = 0; count < 10_000; count++) {
+      early.keep(SupernodeId.parse(count.toString(16).padStart(40, "0")), `${count}`, NOW);
+    }
+    const kept = early.takeKnown(() => true, NOW);
+    expect(kept.length).toBeLessThan(200);
+    expect(kept.at(-1)).toBe("9999");
   });
 });
 
