@@ -6,14 +6,17 @@
 import { createHash } from "node:crypto";
 import { DEPARTED_HANDLE } from "../protocol/login-api.ts";
 
-/** Longer look-alikes first. `i` joins `l` and `1`: many fonts tell the three apart by a serif at most. */
+/**
+ * One character becomes what it looks like, and never several become one: so `c1aire`, `claire` and `daire` come out the
+ * same whatever is replaced first. `i` joins `l` and `1`: many fonts tell the three apart by a serif at most.
+ */
 const LOOK_ALIKES: readonly (readonly [RegExp, string])[] = [
   [/[._-]+/g, "-"],
   // A mark at either end is easily overlooked.
   [/^-|-$/g, ""],
-  [/rn/g, "m"],
-  [/vv/g, "w"],
-  [/cl/g, "d"],
+  [/m/g, "rn"],
+  [/w/g, "vv"],
+  [/d/g, "cl"],
   [/0/g, "o"],
   [/[1i]/g, "l"],
 ];
@@ -60,13 +63,15 @@ export function handleSkeleton(handle: string): string {
   return LOOK_ALIKES.reduce((text, [alike, one]) => text.replace(alike, one), handle);
 }
 
-const RESERVED_SKELETONS: ReadonlySet<string> = new Set(RESERVED.map(handleSkeleton));
+/** `ad-min` reads as `admin` does. */
+const withoutMarks = (handle: string) => handleSkeleton(handle).replaceAll("-", "");
+const RESERVED_SKELETONS: ReadonlySet<string> = new Set(RESERVED.map(withoutMarks));
 
 export function isReserved(handle: string): boolean {
-  return RESERVED_SKELETONS.has(handleSkeleton(handle));
+  return RESERVED_SKELETONS.has(withoutMarks(handle));
 }
 
 /** Under which a handle is claimed: a hash, so that a deleted account's name is not kept with the claim that outlives it. */
 export function claimOf(handle: string): string {
-  return createHash("sha256").update("kith handle claim 1\0").update(handleSkeleton(handle)).digest("hex");
+  return createHash("sha256").update("kith handle claim 2\0").update(handleSkeleton(handle)).digest("hex");
 }

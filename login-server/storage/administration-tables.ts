@@ -1,7 +1,7 @@
 /** The second migration: who may come in, who runs the network, and how a lost password is survived. */
 import { type Kysely, sql } from "kysely";
-import { claimOf } from "../handle-skeleton.ts";
 import type { ColumnTypes } from "./column-types.ts";
+import { claimHandles } from "./handle-claims.ts";
 import type { Schema } from "./schema.ts";
 
 export async function addAdministration(db: Kysely<Schema>, { bytes }: ColumnTypes): Promise<void> {
@@ -60,16 +60,4 @@ export async function addAdministration(db: Kysely<Schema>, { bytes }: ColumnTyp
     .execute();
   await db.insertInto("counters").values({ name: "audit-sequence", value: 0 }).execute();
   await claimHandles(db);
-}
-
-/** Of old accounts that look alike the first one has the claim; all of them stay. */
-async function claimHandles(db: Kysely<Schema>): Promise<void> {
-  const accounts = await db.selectFrom("accounts").select(["user_id", "handle"]).orderBy("created_at").execute();
-  for (const { user_id, handle } of accounts) {
-    await db
-      .insertInto("handle_claims")
-      .values({ claim: claimOf(handle), user_id })
-      .onConflict((conflict) => conflict.doNothing())
-      .execute();
-  }
 }

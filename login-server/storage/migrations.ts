@@ -8,6 +8,7 @@ import { addAdministration } from "./administration-tables.ts";
 import type { ColumnTypes } from "./column-types.ts";
 import { addDesktopSupernodes } from "./desktop-supernode-tables.ts";
 import { createFirstTables } from "./first-tables.ts";
+import { claimHandlesAnew } from "./handle-claims.ts";
 import { addKeyLog } from "./key-log-tables.ts";
 import { addLoginAttempts } from "./login-attempt-table.ts";
 import { addNetworkKeys } from "./network-key-tables.ts";
@@ -27,6 +28,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "desktop supernodes", up: addDesktopSupernodes },
   { name: "reports of supernodes", up: addSupernodeReports },
   { name: "network keys", up: addNetworkKeys },
+  { name: "claims of handles", up: claimHandlesAnew },
 ];
 
 interface MigrationOptions {

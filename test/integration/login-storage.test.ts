@@ -4,6 +4,8 @@ import { sql } from "kysely";
 import Libsql from "libsql";
 import { expect, test } from "vitest";
 import { openDataFolder } from "../../login-server/data-folder.ts";
+import { claimOf } from "../../login-server/handle-skeleton.ts";
+import { claimHandlesAnew } from "../../login-server/storage/handle-claims.ts";
 import { MIGRATIONS, migrate } from "../../login-server/storage/migrations.ts";
 import { openSqliteStorage } from "../../login-server/storage/sqlite-storage.ts";
 import type { Storage } from "../../login-server/storage/storage.ts";
@@ -72,6 +74,31 @@ test("a migration that fails leaves the database as it was before it", async () 
     expect(await counterOf(storage)).toBe(0);
     expect(await storage.db.selectFrom("migrations").selectAll().execute()).toHaveLength(MIGRATIONS.length);
     await expect(sql`SELECT * FROM half`.execute(storage.db)).rejects.toThrow("no such table");
+  });
+});
+
+test("handles that were claimed by another rule are claimed by today's, and those of deleted accounts stay claimed", async () => {
+  await withStorage(join(folder(), "login.db"), async ({ db }) => {
+    const bytes = new Uint8Array([1]);
+    const account = { user_id: "11", handle: "claire", opaque_record: "r", vault: bytes, certificate: bytes };
+    const keys = { sign_key: bytes, box_key: bytes, key_binding: bytes };
+    await db
+      .insertInto("accounts")
+      .values({ ...account, ...keys, created_at: 1 } as never)
+      .execute();
+    const claims = [
+      { claim: "another rule's", user_id: "11" },
+      { claim: "a deleted account's", user_id: null },
+    ];
+    await db
+      .insertInto("handle_claims")
+      .values(claims as never)
+      .execute();
+    await claimHandlesAnew(db);
+    const kept = await db.selectFrom("handle_claims").select(["claim", "user_id"]).orderBy("user_id").execute();
+    expect(kept).toHaveLength(2);
+    expect(kept).toContainEqual({ claim: "a deleted account's", user_id: null });
+    expect(kept).toContainEqual({ claim: claimOf("c1aire"), user_id: "11" });
   });
 });
 
