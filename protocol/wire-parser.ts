@@ -14,6 +14,8 @@ import { EventEmitter } from "node:events";
 /** Nothing that we send is deeper; a deeper frame is an attack on the stack. */
 const MAX_DEPTH = 16;
 const HEAD_LENGTH_BYTES = 4;
+/** The only namespace that there is. */
+const NAMESPACE = "/";
 const BYTES = "$bytes";
 
 /** As socket.io numbers them (protocol 5), without the two kinds for separate attachments. */
@@ -44,14 +46,25 @@ export class Encoder {
   }
 }
 
-/** Emits `decoded` for every packet. A frame against the rules throws, and socket.io closes the connection. */
+/**
+ * Emits `decoded` for every packet of one connection. A frame against the rules throws, and socket.io closes the
+ * connection. So does a second beginning: socket.io would make another socket of each, and nobody here means to be two.
+ */
 export class Decoder extends EventEmitter {
+  #hasBegun = false;
+
   add(frame: unknown): void {
-    this.emit("decoded", typeof frame === "string" ? decodeText(frame) : decodeBinary(frame));
+    const packet = typeof frame === "string" ? decodeText(frame) : decodeBinary(frame);
+    if (packet.type === CONNECT) {
+      if (this.#hasBegun) throw refusal("a second beginning");
+      this.#hasBegun = true;
+    }
+    this.emit("decoded", packet);
   }
 
+  /** The connection is over. Every frame is whole: nothing else is kept between two. */
   destroy(): void {
-    // Every frame is whole: nothing is kept between two.
+    this.#hasBegun = false;
   }
 }
 
@@ -108,9 +121,9 @@ function sliceOf(placeholder: unknown, blobs: Buffer): Uint8Array {
 }
 
 function toPacket(head: unknown): Packet {
-  if (!isObject(head) || typeof head.n !== "string") throw refusal("a head of the wrong shape");
+  if (!isObject(head) || head.n !== NAMESPACE) throw refusal("a head of the wrong shape");
   if (!isCount(head.t) || !isFitting(head.t, head.d)) throw refusal("data that do not fit their packet");
-  const packet = { type: head.t, nsp: head.n, data: head.d };
+  const packet = { type: head.t, nsp: NAMESPACE, data: head.d };
   if (head.i === undefined) return packet;
   if (!isCount(head.i)) throw refusal("an acknowledgement's number against the rules");
   return { ...packet, id: head.i };

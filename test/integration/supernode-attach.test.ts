@@ -195,6 +195,15 @@ describe("attaching to a supernode", () => {
     expect(socket.connected).toBe(false);
   });
 
+  it("closes a connection that begins twice, and serves the next", async () => {
+    const socket = io(supernodeUrl(network.at(0)), supernodeSocketOptions(network.at(0)));
+    cleanUps.push(() => socket.disconnect());
+    // Right behind the beginning that socket.io's client has just written, before the supernode has made a socket of that.
+    socket.io.once("open", () => socket.io.engine.write('{"t":0,"n":"/"}'));
+    await new Promise<void>((resolve) => socket.io.once("close", () => resolve()));
+    expect((await attach(0)).socket.connected).toBe(true);
+  });
+
   it("refuses requests of a node whose certificate has run out meanwhile", async () => {
     const expiresAt = Date.now() + 3_000;
     const node = await attach(0, network.authority.device({ expiresAt }));

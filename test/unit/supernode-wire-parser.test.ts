@@ -72,6 +72,8 @@ describe("the wire parser", () => {
       '{"t":2,"n":"/","d":{}}',
       '{"t":3,"n":"/","i":-1,"d":[]}',
       '{"t":2,"d":["x"]}',
+      '{"t":0,"n":"/admin"}',
+      '{"t":0,"n":"__proto__"}',
       Buffer.alloc(0),
       Buffer.alloc(3),
       Buffer.from([0xff, 0xff, 0xff, 0xff, 1]),
@@ -85,6 +87,16 @@ describe("the wire parser", () => {
     ]) {
       expect(() => decode(frame), String(frame)).toThrow();
     }
+  });
+
+  it("lets a connection begin once", () => {
+    const decoder = new Decoder();
+    decoder.add('{"t":0,"n":"/"}');
+    expect(() => decoder.add('{"t":0,"n":"/"}')).toThrow("a second beginning");
+    decoder.add('{"t":1,"n":"/"}');
+    expect(() => decoder.add('{"t":0,"n":"/"}')).toThrow("a second beginning");
+    decoder.destroy();
+    decoder.add('{"t":0,"n":"/"}');
   });
 
   it("survives any frame", () => {
