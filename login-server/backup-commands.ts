@@ -1,12 +1,11 @@
 /** `login-server backup` and `login-server restore`: beside a server that is running, and on an empty machine. */
 import { existsSync, lchownSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { KithError } from "../protocol/errors.ts";
 import { DATABASE_FILE, KEYS_FILE, makeFolder } from "./data-folder.ts";
 import { lockFolder } from "./folder-lock.ts";
-import { writeKeys } from "./keys-file.ts";
+import { finishKeys, readKeys, writeUnfinished } from "./keys-file.ts";
 import { parseNetworkKeys } from "./network-keys.ts";
 import { readBackup } from "./storage/backup-reader.ts";
 import { writeBackup } from "./storage/backup-writer.ts";
@@ -50,19 +49,18 @@ export async function runBackupCommand(
 /** @returns how many rows it has */
 export async function backup({ file, folder, database }: Place, now: () => number): Promise<number> {
   const keysPath = join(folder, KEYS_FILE);
-  const keys = await readFile(keysPath, "utf8").catch((error: unknown) => {
-    throw new KithError("data-missing", { path: keysPath, beside: folder }, { cause: error });
-  });
+  if (!(await readKeys(keysPath))) throw new KithError("data-missing", { path: keysPath, beside: folder });
   const storage = database === undefined ? readSqlite(join(folder, DATABASE_FILE)) : connectPostgres(database);
   try {
-    return await writeBackup(storage, keys, resolve(file), now);
+    return await writeBackup(storage, keysPath, resolve(file), now);
   } finally {
     await storage.close();
   }
 }
 
 /**
- * The keys are written last: a folder without them is one in which nothing has begun.
+ * The keys are on the disk before the database names their network, and get their own name last: what is cut off
+ * before that is repeated, and what is cut off after it is finished by the server's start.
  * @returns how many rows it had
  */
 export async function restore({ file, folder, database }: Place, now: () => number): Promise<number> {
@@ -77,17 +75,20 @@ export async function restore({ file, folder, database }: Place, now: () => numb
     const unfinished = `${databasePath}.unfinished`;
     for (const suffix of ["", "-wal", "-shm"]) rmSync(unfinished + suffix, { force: true });
     const storage = database === undefined ? emptySqlite(unfinished) : connectPostgres(database);
-    let restored: { keys: string; rows: number };
+    const keepKeys = async (keys: string) => {
+      await parseNetworkKeys(keys, file);
+      writeUnfinished(keysPath, keys);
+    };
+    let rows: number;
     try {
-      restored = await readBackup(file, storage, now);
+      rows = await readBackup(file, storage, keepKeys, now);
     } finally {
       await storage.close();
     }
-    await parseNetworkKeys(restored.keys, file);
     if (database === undefined) renameSync(unfinished, databasePath);
-    writeKeys(keysPath, restored.keys);
+    finishKeys(keysPath);
     giveToOwner(folder);
-    return restored.rows;
+    return rows;
   } finally {
     unlock();
   }

@@ -68,8 +68,10 @@ async function openFile(
   }
   const storage = await openSqliteStorage(databasePath, now, backupBeforeUpgrade(keysPath, now));
   try {
-    const keys = kept ?? (await beginNetwork(storage.db, keysPath, databasePath));
+    const keys =
+      kept ?? (await keysCutOff(storage.db, keysPath)) ?? (await beginNetwork(storage.db, keysPath, databasePath));
     await requireSameNetwork(storage.db, keys, keysPath);
+    if (!kept) finishKeys(keysPath);
     return { keys, storage };
   } catch (error) {
     await storage.close();
@@ -140,20 +142,23 @@ async function requireSameNetwork(db: Kysely<Schema>, keys: NetworkKeys, keysPat
   if (network?.network_id !== keys.networkId) throw new KithError("data-corrupt", { path: keysPath });
 }
 
-/**
- * The database learns of the network first and the keys are written last, so that a start
- * that is cut off in between is simply repeated: a database in which nobody is vouched for
- * has no need of its old key.
- */
+/** Keys that the database waits for, since a start or a restore was cut off before they had their name. */
+async function keysCutOff(db: Kysely<Schema>, keysPath: string): Promise<NetworkKeys | null> {
+  const keys = await readKeys(unfinished(keysPath)).catch(() => null);
+  const network = await db.selectFrom("network").select("network_id").executeTakeFirst();
+  return keys && keys.networkId === network?.network_id ? keys : null;
+}
+
+/** A database in which nobody is vouched for has no need of the keys that it may have had. */
 async function beginNetwork(db: Kysely<Schema>, keysPath: string, databasePath: string): Promise<NetworkKeys> {
   const account = await db.selectFrom("accounts").select("user_id").limit(1).executeTakeFirst();
   const supernode = await db.selectFrom("supernodes").select("supernode_id").limit(1).executeTakeFirst();
   if (account || supernode) throw new KithError("data-missing", { path: keysPath, beside: databasePath });
   const { keys, text } = await createNetworkKeys();
+  writeUnfinished(keysPath, text);
   await db.transaction().execute(async (transaction) => {
     await transaction.deleteFrom("network").execute();
     await transaction.insertInto("network").values({ network_id: keys.networkId }).execute();
   });
-  writeKeys(keysPath, text);
   return keys;
 }

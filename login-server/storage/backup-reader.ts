@@ -28,21 +28,25 @@ const NAME_OF_THE_NETWORK = "network";
 
 /**
  * @param target empty, or left by a restore that was cut off
- * @returns the text of the network's keys file, and how many rows there were
+ * @param keepKeys given the text of the network's keys file before the database names the network
+ * @returns how many rows there were
  * @throws KithError `data-corrupt`, `data-newer`, `restore-refused`
  */
 export async function readBackup(
   path: string,
   target: Target,
+  keepKeys: (text: string) => Promise<void>,
   now: () => number,
-): Promise<{ keys: string; rows: number }> {
+): Promise<number> {
   const lines = createInterface({ input: unpacked(path), crlfDelay: Number.POSITIVE_INFINITY });
   try {
     const reading = lines[Symbol.asyncIterator]();
     const header = headerOf((await reading.next()).value, path);
     await makeTables(target, header, now);
-    const rows = await fill(target.db, header.tables, { [Symbol.asyncIterator]: () => reading });
-    return { keys: header.keys, rows };
+    const { rows, network } = await fill(target.db, header.tables, { [Symbol.asyncIterator]: () => reading });
+    await keepKeys(header.keys);
+    await insert(target.db, NAME_OF_THE_NETWORK, network);
+    return rows;
   } catch (error) {
     if (error instanceof KithError) throw error;
     throw new KithError("data-corrupt", { path }, { cause: error });
@@ -82,13 +86,18 @@ async function isUnfinished(db: Kysely<Schema>, tables: readonly string[]): Prom
   return (await db.selectFrom("network").selectAll().execute()).length === 0;
 }
 
-async function fill(db: Kysely<Schema>, tables: readonly string[], lines: AsyncIterable<string>): Promise<number> {
+/** All but the network's name. @returns that, and how many rows there were in all */
+async function fill(
+  db: Kysely<Schema>,
+  tables: readonly string[],
+  lines: AsyncIterable<string>,
+): Promise<{ rows: number; network: readonly Row[] }> {
   let table = "";
   let waiting: Row[] = [];
-  let last: Row[] = [];
+  let network: Row[] = [];
   let count = 0;
   const flush = async () => {
-    if (table === NAME_OF_THE_NETWORK) last = waiting;
+    if (table === NAME_OF_THE_NETWORK) network = waiting;
     else if (waiting.length > 0) await insert(db, table, waiting);
     waiting = [];
   };
@@ -105,10 +114,9 @@ async function fill(db: Kysely<Schema>, tables: readonly string[], lines: AsyncI
       table = line.table;
       continue;
     }
-    if (line.rows !== count || last.length !== 1) break;
+    if (line.rows !== count || network.length !== 1) break;
     await jumpAhead(db, tables);
-    await insert(db, NAME_OF_THE_NETWORK, last);
-    return count;
+    return { rows: count, network };
   }
   throw new Error("the backup ends too early");
 }

@@ -1,5 +1,5 @@
 /** Writes a backup of a database that may be in use: what it held at one moment. */
-import { createWriteStream, existsSync, linkSync, mkdirSync, rmSync } from "node:fs";
+import { closeSync, createWriteStream, existsSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
@@ -19,29 +19,32 @@ const ROWS_AT_ONCE = 500;
 export const LEFT_OUT = ["migrations", "login_attempts"];
 
 /**
- * @param keys the text of the network's keys file
+ * @param keysPath of the network's keys file
  * @param path of the backup, which must not be there yet; nobody else can read it
  * @returns how many rows it has
  * @throws KithError `option-invalid` if there is something at the path or no folder for it, `data-folder-unwritable`
  */
-export async function writeBackup(source: Source, keys: string, path: string, now: () => number): Promise<number> {
+export async function writeBackup(source: Source, keysPath: string, path: string, now: () => number): Promise<number> {
   if (existsSync(path)) throw new KithError("option-invalid", { option: path, why: "there is a file of that name" });
   if (!existsSync(dirname(path)))
     throw new KithError("option-invalid", { option: dirname(path), why: "no such folder" });
   const unfinished = `${path}.unfinished`;
   const count = { rows: 0 };
   try {
+    // What lies there may be somebody else's, for anybody to read: in a shared folder the name is easily guessed.
+    rmSync(unfinished, { force: true });
     // A read of one moment; in SQLite every transaction is.
     await source.db
       .transaction()
       .setIsolationLevel("repeatable read")
       .setAccessMode("read only")
       .execute(async (db) => {
-        const lines = Readable.from(linesOf({ engine: source.engine, db }, keys, now, count));
-        await pipeline(lines, createGzip(), createWriteStream(unfinished, { mode: 0o600, flush: true }));
+        const lines = Readable.from(linesOf({ engine: source.engine, db }, keysPath, now, count));
+        await pipeline(lines, createGzip(), createWriteStream(unfinished, { flags: "wx", mode: 0o600, flush: true }));
       });
-    // Unlike a rename it overwrites nothing.
-    linkSync(unfinished, path);
+    // A rename alone overwrites what came there meanwhile, and disks of other systems know no hard links.
+    closeSync(openSync(path, "wx", 0o600));
+    renameSync(unfinished, path);
   } catch (error) {
     const isOurs = error instanceof KithError || (error instanceof Error && !("syscall" in error));
     throw isOurs ? error : new KithError("data-folder-unwritable", { path: dirname(path) }, { cause: error });
@@ -64,8 +67,7 @@ export function backupBeforeUpgrade(keysPath: string, now: () => number): Before
     }
     const engine = (await isSqlite(db)) ? "sqlite" : "postgres";
     const time = new Date(now()).toISOString().replace(/[:.]/g, "-");
-    const keys = await readFile(keysPath, "utf8");
-    await writeBackup({ engine, db }, keys, join(folder, `before-upgrade-from-${schema}-${time}.kith-backup`), now);
+    await writeBackup({ engine, db }, keysPath, join(folder, `before-upgrade-from-${schema}-${time}.kith-backup`), now);
   };
 }
 
@@ -76,7 +78,7 @@ async function isSqlite(db: Kysely<Schema>): Promise<boolean> {
 
 async function* linesOf(
   { engine, db }: Source,
-  keys: string,
+  keysPath: string,
   now: () => number,
   count: { rows: number },
 ): AsyncGenerator<string> {
@@ -90,7 +92,8 @@ async function* linesOf(
     version: BACKUP_VERSION,
     schema: Number(schema),
     createdAt: now(),
-    keys,
+    // After the first look into the database: a key is in the file before the database names it.
+    keys: await readFile(keysPath, "utf8"),
     tables,
   };
   yield `${JSON.stringify(header)}\n`;

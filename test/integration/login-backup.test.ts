@@ -1,11 +1,24 @@
-import { copyFileSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync, gzipSync } from "node:zlib";
 import Libsql from "libsql";
 import { expect, inject, test } from "vitest";
 import { runBackupCommand } from "../../login-server/backup-commands.ts";
 import { startLoginServer } from "../../login-server/server.ts";
+import { writeBackup } from "../../login-server/storage/backup-writer.ts";
 import { MIGRATIONS } from "../../login-server/storage/migrations.ts";
+import { readSqlite } from "../../login-server/storage/sqlite-storage.ts";
 import { trustAnchor } from "../../protocol/network-trust.ts";
 import { decodeSupernodeList } from "../../protocol/supernode-list.ts";
 import { trustUserCertificate } from "../../protocol/trust.ts";
@@ -134,6 +147,59 @@ test("a backup of a server that is being written to holds one moment", async () 
   );
   const elsewhere = await emptyPlace(targets[0]);
   await run("restore", file, elsewhere);
+});
+
+test("what somebody has laid where a backup is being written neither reads it nor is written to", async () => {
+  const { place } = await serverInUse();
+  const [file, other] = [join(servers.folder(), "kith-backup"), join(servers.folder(), "somebody-elses")];
+  for (const lay of [
+    () => writeFileSync(`${file}.unfinished`, "", { mode: 0o666 }),
+    () => {
+      writeFileSync(other, "as it was");
+      symlinkSync(other, `${file}.unfinished`);
+    },
+  ]) {
+    lay();
+    const name = `${file}.${statSync(`${file}.unfinished`).size}`;
+    renameSync(`${file}.unfinished`, `${name}.unfinished`);
+    await run("backup", name, place);
+    expect(statSync(name).mode & 0o777).toBe(0o600);
+  }
+  expect(readFileSync(other, "utf8")).toBe("as it was");
+});
+
+test("keys are read after the database, so that none is missing that the database names", async () => {
+  const data = servers.folder();
+  await (await startLoginServer({ dataFolder: data })).close();
+  const keysPath = join(servers.folder(), "keys");
+  execFileSync("mkfifo", [keysPath]);
+  const [reading, writing] = [readSqlite(join(data, "login.db")), readSqlite(join(data, "login.db"))];
+  const file = join(servers.folder(), "kith-backup");
+  const backup = writeBackup(reading, keysPath, file, Date.now);
+  // The pipe opens for the one when the other opens it: the backup waits for its keys, and what comes now is later than it.
+  const pipe = await open(keysPath, "w");
+  await writing.db.updateTable("counters").set({ value: 987_654 }).execute();
+  await writeFile(pipe, "the keys");
+  await pipe.close();
+  await backup;
+  const text = gunzipSync(readFileSync(file)).toString();
+  expect(text).toContain("the keys");
+  expect(text).not.toContain("987654");
+  for (const storage of [reading, writing]) await storage.close();
+});
+
+test.each(targets)("a restore (%s) that was cut off before its last step is finished by the start", async (engine) => {
+  const { server, place, alice } = await serverInUse();
+  const file = join(servers.folder(), "kith-backup");
+  await run("backup", file, place);
+  await server.close();
+  const elsewhere = await emptyPlace(engine);
+  await run("restore", file, elsewhere);
+  const keys = join(elsewhere.dataFolder, "network-keys.json");
+  renameSync(keys, `${keys}.new`);
+  const restored = await startAt(elsewhere);
+  expect((await login(restored.url, "alice", alice.password)).userId).toBe(alice.userId);
+  expect(existsSync(keys)).toBe(true);
 });
 
 test("nothing is overwritten: neither a backup nor data", async () => {
