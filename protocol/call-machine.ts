@@ -1,6 +1,6 @@
 /**
  * The call, as one pure function: (state, event) to (state, effects). It knows nothing of
- * time, sockets or WebRTC; the call session (main/core) carries the effects out.
+ * time, sockets or WebRTC; the call session (main/calls) carries the effects out.
  *
  *   idle ──dial──> outgoing ──accept received──> connecting ──sound──> active <──> held
  *     └──invite──> incoming ──accept pressed───────┘             │ trouble ^

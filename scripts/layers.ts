@@ -4,6 +4,7 @@
  */
 import { posix } from "node:path";
 import { parseSync } from "oxc-parser";
+import { findCycles } from "./import-cycles.ts";
 
 /** Folders that a folder's files may import from, besides itself and npm packages. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -16,7 +17,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   test: ["protocol", "main", "renderer", "login-server", "relay", "scripts"],
 };
 
-/** Electron is for the app's shell; the client core in main/core runs in plain Node too. */
+/** Electron is for the app's shell; the client core, which is the rest of main, runs in plain Node too. */
 const ELECTRON = /^electron(-log|-updater)?(\/|$)/;
 const MAY_IMPORT_ELECTRON = /^(main\/shell\/|test\/|scripts\/runtime-loader\.cjs$)/;
 
@@ -35,11 +36,20 @@ export interface Violation {
 export function findViolations(sources: ReadonlyMap<string, string>): Violation[] {
   const violations: Violation[] = [];
   const importers = new Map<string, string>();
+  const imports = new Map([...sources.keys()].map((file): [string, string[]] => [file, []]));
   for (const [file, source] of sources) {
     for (const { specifier, line } of importsOf(file, source)) {
       const rule = brokenRule(file, specifier, importers);
       if (rule !== null) violations.push({ file, line, rule });
+      if (specifier.startsWith(".")) imports.get(file)?.push(fileOf(file, specifier));
     }
+  }
+  for (const cycle of findCycles(imports)) {
+    violations.push({
+      file: cycle[0] ?? "",
+      line: 1,
+      rule: `imports in a circle: ${[...cycle, cycle[0]].join(" → ")}`,
+    });
   }
   return violations;
 }
@@ -47,10 +57,10 @@ export function findViolations(sources: ReadonlyMap<string, string>): Violation[
 function brokenRule(file: string, specifier: string, importers: Map<string, string>): string | null {
   const from = topFolder(file);
   if (specifier.startsWith(".")) {
-    const target = posix.join(posix.dirname(file), specifier);
+    const target = fileOf(file, specifier);
     const to = topFolder(target);
     if (to !== from && !(MAY_IMPORT[from] ?? [to]).includes(to)) return `${from} must not import ${to} (${specifier})`;
-    if (file.startsWith("main/core/") && target.startsWith("main/shell/")) {
+    if (from === "main" && !file.startsWith("main/shell/") && target.startsWith("main/shell/")) {
       return `the client core must not import the shell (${specifier})`;
     }
     return null;
@@ -63,6 +73,10 @@ function brokenRule(file: string, specifier: string, importers: Map<string, stri
     if (first !== file) return `only one file imports ${single}, and ${first} does`;
   }
   return null;
+}
+
+function fileOf(importer: string, specifier: string): string {
+  return posix.join(posix.dirname(importer), specifier);
 }
 
 /** The folder below the working copy's; "" for a file that lies in the working copy itself. */

@@ -1,12 +1,12 @@
 /** What the client core needs from whoever starts it: the desktop app's shell, or a test. */
 import { TIMES } from "../../protocol/limits.ts";
+import type { SystemKeyStore } from "../storage/profile-key.ts";
+import type { SupernodeHost } from "../supernode/supernode-host.ts";
 import type { Background } from "./background.ts";
 import type { NetworkClock } from "./clock.ts";
 import type { Log } from "./log.ts";
-import type { SystemKeyStore } from "./profile-key.ts";
 import type { FindProxy, Routes } from "./proxy.ts";
 import type { RandomBytes } from "./randomness.ts";
-import type { SupernodeHost } from "./supernode-host.ts";
 
 export interface ClientOptions {
   /** The profile: created if it is not there. One running client per folder. */

@@ -3,21 +3,21 @@ import { randomBytes } from "node:crypto";
 import type { NetworkId } from "../../protocol/identifiers.ts";
 import type { IpcMethods } from "../../protocol/ipc-schema.ts";
 import type { Handlers } from "../../protocol/rpc.ts";
-import { AccountStore } from "./account-store.ts";
+import { AccountStore } from "../account/account-store.ts";
+import { Recording } from "../messages/recording.ts";
+import { openDatabase } from "../storage/database.ts";
+import { loadProfileKey } from "../storage/profile-key.ts";
+import { lockProfile } from "../storage/profile-lock.ts";
+import { DesktopSupernode } from "../supernode/desktop-supernode.ts";
+import type { SupernodeHost } from "../supernode/supernode-host.ts";
 import { Background } from "./background.ts";
 import { type ClientOptions, DEFAULT_TIMES, type Surroundings } from "./client-options.ts";
 import { NetworkClock, systemClock } from "./clock.ts";
-import { openDatabase } from "./database.ts";
-import { DesktopSupernode } from "./desktop-supernode.ts";
 import { ipcMethods } from "./ipc-methods.ts";
-import { loadProfileKey } from "./profile-key.ts";
-import { lockProfile } from "./profile-lock.ts";
 import { Routes } from "./proxy.ts";
 import { Pushes, type PushListener } from "./pushes.ts";
-import { Recording } from "./recording.ts";
 import { SessionKeeper } from "./session-keeper.ts";
 import { SettingsKeeper } from "./settings.ts";
-import type { SupernodeHost } from "./supernode-host.ts";
 
 export interface KithClient {
   /** The window's requests. Each throws a KithError whose sentence a person may read. */

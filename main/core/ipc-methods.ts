@@ -3,10 +3,10 @@ import { KithError } from "../../protocol/errors.ts";
 import { parseHandle } from "../../protocol/identifiers.ts";
 import type { IpcMethods } from "../../protocol/ipc-schema.ts";
 import type { Handlers } from "../../protocol/rpc.ts";
-import { accountMethods } from "./account-methods.ts";
+import { accountMethods } from "../account/account-methods.ts";
+import type { Recording } from "../messages/recording.ts";
+import type { DesktopSupernode } from "../supernode/desktop-supernode.ts";
 import type { Surroundings } from "./client-options.ts";
-import type { DesktopSupernode } from "./desktop-supernode.ts";
-import type { Recording } from "./recording.ts";
 import type { SessionKeeper } from "./session-keeper.ts";
 import type { SettingsKeeper } from "./settings.ts";
 

@@ -3,17 +3,17 @@ import { KithError } from "../../protocol/errors.ts";
 import { type NetworkId, parseHandle } from "../../protocol/identifiers.ts";
 import { type Invitation, parseConfirmation, parseInvitation } from "../../protocol/invitation.ts";
 import type { SessionView } from "../../protocol/ipc-schema.ts";
+import type { Account, AccountStore } from "../account/account-store.ts";
+import { parseLoginServer } from "../account/login-http.ts";
+import { type Credentials, type Enrolled, signIn, signUp } from "../account/opaque-login.ts";
+import { recoverAccount } from "../account/password-change.ts";
+import { CrowdPatience } from "../account/retry-after.ts";
+import type { Db } from "../storage/database-schema.ts";
 import { AccountSession } from "./account-session.ts";
-import type { Account, AccountStore } from "./account-store.ts";
 import { Background } from "./background.ts";
 import type { Surroundings } from "./client-options.ts";
-import type { Db } from "./database-schema.ts";
-import { parseLoginServer } from "./login-http.ts";
-import { type Credentials, type Enrolled, signIn, signUp } from "./opaque-login.ts";
-import { recoverAccount } from "./password-change.ts";
 import type { PushListener } from "./pushes.ts";
 import { newDeviceId } from "./randomness.ts";
-import { CrowdPatience } from "./retry-after.ts";
 import type { SettingsKeeper } from "./settings.ts";
 
 /** What a person typed into the form. */

@@ -1,7 +1,7 @@
 /** What the user has chosen once and for all on this profile, whoever is signed in. */
 import { type IpcMethods, Settings } from "../../protocol/ipc-schema.ts";
 import type { Input } from "../../protocol/rpc.ts";
-import type { Db, SettingKey } from "./database-schema.ts";
+import type { Db, SettingKey } from "../storage/database-schema.ts";
 import type { PushListener } from "./pushes.ts";
 
 const DEFAULTS: Settings = {

@@ -2,7 +2,7 @@
 import type { UtilityProcess, utilityProcess } from "electron";
 import { SupernodeNews } from "../../protocol/desktop-supernode.ts";
 import type { Log } from "../core/log.ts";
-import type { SupernodeHost } from "../core/supernode-host.ts";
+import type { SupernodeHost } from "../supernode/supernode-host.ts";
 
 /** One line of its log; more is cut off. */
 const MAX_LINE_LENGTH = 2_000;

@@ -2,7 +2,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import type { PowerMonitor } from "electron";
-import type { Metered, SupernodeHost, Supply } from "../core/supernode-host.ts";
+import type { Metered, SupernodeHost, Supply } from "../supernode/supernode-host.ts";
 
 const POLL_MS = 30_000;
 const ANSWER_MS = 3_000;

@@ -1,6 +1,6 @@
 /** The operating system's key store, where it really protects: Keychain, DPAPI, Secret Service or KWallet. */
 import type { SafeStorage } from "electron";
-import type { SystemKeyStore } from "../core/profile-key.ts";
+import type { SystemKeyStore } from "../storage/profile-key.ts";
 
 /** null where there is none: on Linux without a keyring Electron would obfuscate with a fixed password ("basic_text"). */
 export function systemKeyStore(safeStorage: SafeStorage, platform: NodeJS.Platform): SystemKeyStore | null {

@@ -16,9 +16,9 @@ describe("who imports whom", () => {
     ["relay/x.ts", "../test/support/y.ts", "relay must not import test"],
     ["scripts/x.ts", "../test/support/y.ts", "scripts must not import test"],
     ["main/shell/x.ts", "../../scripts/y.ts", "main must not import scripts"],
-    ["main/core/x.ts", "../shell/y.ts", "the client core must not import the shell"],
+    ["main/calls/x.ts", "../shell/y.ts", "the client core must not import the shell"],
     ["main/core/x.ts", "electron", "only main/shell imports electron"],
-    ["main/core/x.ts", "electron-log/main", "only main/shell imports electron-log/main"],
+    ["main/storage/x.ts", "electron-log/main", "only main/shell imports electron-log/main"],
     ["renderer/x.ts", "electron", "only main/shell imports electron"],
     ["scripts/x.ts", "electron", "only main/shell imports electron"],
   ])("catches that %s imports %s", (file, specifier, rule) => {
@@ -49,6 +49,7 @@ describe("who imports whom", () => {
     ["main/core/x.ts", "../../protocol/y.ts"],
     ["relay/turn/x.ts", "../y.ts"],
     ["main/shell/x.ts", "../core/y.ts"],
+    ["main/core/x.ts", "../calls/y.ts"],
     ["main/shell/x.ts", "electron"],
     ["scripts/x.ts", "../main/core/y.ts"],
     ["test/unit/x.ts", "../../scripts/y.ts"],
@@ -70,5 +71,19 @@ describe("who imports whom", () => {
 
   it("says which file cannot be parsed", () => {
     expect(() => broken("relay/x.ts", "import {")).toThrow("relay/x.ts cannot be parsed");
+  });
+
+  it("finds files that import one another, types included, and shows the smallest circle", () => {
+    const sources = new Map([
+      ["relay/a.ts", 'import { b } from "./b.ts";'],
+      ["relay/b.ts", 'import { c } from "./turn/c.ts"; import type { D } from "./d.ts";'],
+      ["relay/turn/c.ts", 'import { d } from "../d.ts";'],
+      ["relay/d.ts", 'import type { A } from "./a.ts";'],
+      ["relay/e.ts", 'import { a } from "./a.ts"; import { f } from "./f.ts";'],
+      ["relay/f.ts", ""],
+    ]);
+    expect(findViolations(sources).map(({ rule }) => rule)).toEqual([
+      "imports in a circle: relay/a.ts → relay/b.ts → relay/d.ts → relay/a.ts",
+    ]);
   });
 });
