@@ -4,12 +4,12 @@
  * and tweetnacl, whose slow signatures would measure this side of the line.
  */
 import { connect } from "node:net";
-import { Attachment, type AttachmentSurroundings } from "../main/core/attachment.ts";
-import { HostBook } from "../main/core/host-book.ts";
 import { newDeviceId, uniform } from "../main/core/randomness.ts";
-import { Registration } from "../main/core/registration.ts";
-import type { SupernodeLink } from "../main/core/supernode-link.ts";
-import { Watch } from "../main/core/watch.ts";
+import { Attachment, type AttachmentSurroundings } from "../main/directory/attachment.ts";
+import { HostBook } from "../main/directory/host-book.ts";
+import { Registration } from "../main/directory/registration.ts";
+import type { SupernodeLink } from "../main/directory/supernode-link.ts";
+import { Watch } from "../main/directory/watch.ts";
 import { encodeUserCertificate, type SupernodeCertificate } from "../protocol/certificate.ts";
 import { Handle, type InboxId, type UserId } from "../protocol/identifiers.ts";
 import { TIMES } from "../protocol/limits.ts";

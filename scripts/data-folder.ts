@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { lockProfile } from "../main/core/profile-lock.ts";
+import { lockProfile } from "../main/storage/profile-lock.ts";
 import { KithError } from "../protocol/errors.ts";
 import { Failure } from "./failure.ts";
 

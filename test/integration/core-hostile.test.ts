@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { createServer, type Server } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { appSignatures } from "../../main/core/account-keys.ts";
+import { appSignatures } from "../../main/account/account-keys.ts";
 import { newMessageId } from "../../main/core/randomness.ts";
 import { toHex } from "../../protocol/bytes.ts";
 import {

@@ -18,7 +18,7 @@ import Database from "libsql";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type KithClient, openClient } from "../../main/core/client.ts";
 import { silentLog } from "../../main/core/log.ts";
-import { DATABASE_FILE, PROFILE_KEY_FILE, type SystemKeyStore } from "../../main/core/profile-key.ts";
+import { DATABASE_FILE, PROFILE_KEY_FILE, type SystemKeyStore } from "../../main/storage/profile-key.ts";
 
 let parent: string;
 let folder: string;

@@ -5,7 +5,7 @@ import { afterEach, expect, test } from "vitest";
 import { NetworkClock, systemClock } from "../../main/core/clock.ts";
 import { silentLog } from "../../main/core/log.ts";
 import { Routes } from "../../main/core/proxy.ts";
-import { openSupernodeLink } from "../../main/core/supernode-link.ts";
+import { openSupernodeLink } from "../../main/directory/supernode-link.ts";
 import { readBusy } from "../../protocol/busy.ts";
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import { KithError } from "../../protocol/errors.ts";

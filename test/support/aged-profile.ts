@@ -1,7 +1,7 @@
 /** The certificate on a closed profile, and how to make it old. */
-import { AccountStore } from "../../main/core/account-store.ts";
-import { openDatabase } from "../../main/core/database.ts";
-import { loadProfileKey } from "../../main/core/profile-key.ts";
+import { AccountStore } from "../../main/account/account-store.ts";
+import { openDatabase } from "../../main/storage/database.ts";
+import { loadProfileKey } from "../../main/storage/profile-key.ts";
 import { decodeUserCertificate, type UserCertificate } from "../../protocol/certificate.ts";
 import { random } from "./test-account.ts";
 import type { TestAuthority } from "./test-identities.ts";

@@ -1,14 +1,15 @@
 /** One side of a conversation, from outbox to inbox, on a real database, with the network left to the test. */
+
+import type { Buddy } from "../../main/buddies/buddy-list.ts";
 import { Background } from "../../main/core/background.ts";
-import type { Buddy } from "../../main/core/buddy-list.ts";
 import { DEFAULT_TIMES, type Surroundings } from "../../main/core/client-options.ts";
 import { NetworkClock } from "../../main/core/clock.ts";
-import type { Device } from "../../main/core/directory-view.ts";
 import { silentLog } from "../../main/core/log.ts";
-import { MailRoom } from "../../main/core/mail-room.ts";
-import { Messages } from "../../main/core/messages.ts";
 import { Routes } from "../../main/core/proxy.ts";
-import type { SupernodeLink } from "../../main/core/supernode-link.ts";
+import type { Device } from "../../main/directory/directory-view.ts";
+import type { SupernodeLink } from "../../main/directory/supernode-link.ts";
+import { MailRoom } from "../../main/messages/mail-room.ts";
+import { Messages } from "../../main/messages/messages.ts";
 import { toHex } from "../../protocol/bytes.ts";
 import type { CallSignal } from "../../protocol/call-signal.ts";
 import { type DeviceAddress, InboxId, SupernodeId } from "../../protocol/identifiers.ts";

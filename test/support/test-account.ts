@@ -1,9 +1,9 @@
 /** An account's keys and one device of it, without any server. */
 import { randomBytes } from "node:crypto";
-import { type AccountKeys, accountKeys, newAccountSecrets } from "../../main/core/account-keys.ts";
+import { type AccountKeys, accountKeys, newAccountSecrets } from "../../main/account/account-keys.ts";
 import type { Clock } from "../../main/core/clock.ts";
-import { Envelopes, type PublicKeys } from "../../main/core/envelopes.ts";
 import { newDeviceId } from "../../main/core/randomness.ts";
+import { Envelopes, type PublicKeys } from "../../main/messages/envelopes.ts";
 import type { DeviceAddress, UserId } from "../../protocol/identifiers.ts";
 
 export const random = (length: number) => new Uint8Array(randomBytes(length));

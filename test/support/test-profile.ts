@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openDatabase } from "../../main/core/database.ts";
-import type { Db } from "../../main/core/database-schema.ts";
+import { openDatabase } from "../../main/storage/database.ts";
+import type { Db } from "../../main/storage/database-schema.ts";
 
 export interface TestProfile {
   readonly folder: string;

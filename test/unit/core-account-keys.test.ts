@@ -6,7 +6,7 @@ import {
   newAccountSecrets,
   openVault,
   sealVault,
-} from "../../main/core/account-keys.ts";
+} from "../../main/account/account-keys.ts";
 import type { UserCertificate } from "../../protocol/certificate.ts";
 import { VAULT_BYTES } from "../../protocol/login-api.ts";
 import { nodeSignatures } from "../../protocol/node-crypto.ts";

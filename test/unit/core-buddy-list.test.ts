@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { BuddyList } from "../../main/core/buddy-list.ts";
+import { BuddyList } from "../../main/buddies/buddy-list.ts";
 import { silentLog } from "../../main/core/log.ts";
 import { encodeUserCertificate } from "../../protocol/certificate.ts";
 import { Handle } from "../../protocol/identifiers.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { Conversations, type NewMessage } from "../../main/core/conversations.ts";
 import { newCallId, newDeviceId, newMessageId } from "../../main/core/randomness.ts";
+import { Conversations, type NewMessage } from "../../main/messages/conversations.ts";
 import type { CallRecord } from "../../protocol/call-event.ts";
 import type { EndReason } from "../../protocol/call-state.ts";
 import { UserId } from "../../protocol/identifiers.ts";

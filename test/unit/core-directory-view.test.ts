@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { DirectoryView } from "../../main/core/directory-view.ts";
 import { silentLog } from "../../main/core/log.ts";
 import { newDeviceId } from "../../main/core/randomness.ts";
-import { sealStatus } from "../../main/core/sealed-status.ts";
+import { DirectoryView } from "../../main/directory/directory-view.ts";
+import { sealStatus } from "../../main/directory/sealed-status.ts";
 import { toHex } from "../../protocol/bytes.ts";
 import { type DeviceAddress, InboxId, SupernodeId } from "../../protocol/identifiers.ts";
 import { encodeLease, type Lease } from "../../protocol/lease.ts";

@@ -1,8 +1,8 @@
 import nacl from "tweetnacl";
 import { beforeEach, describe, expect, test } from "vitest";
-import { appSignatures } from "../../main/core/account-keys.ts";
-import { envelopeIdFor } from "../../main/core/envelopes.ts";
+import { appSignatures } from "../../main/account/account-keys.ts";
 import { newMessageId } from "../../main/core/randomness.ts";
+import { envelopeIdFor } from "../../main/messages/envelopes.ts";
 import { decodeEnvelope, type Envelope, encodeEnvelope } from "../../protocol/envelope.ts";
 import { LIMITS, TIMES } from "../../protocol/limits.ts";
 import { encodePayload, type PayloadHeader } from "../../protocol/payload.ts";

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { HostBook } from "../../main/core/host-book.ts";
-import { HostCache } from "../../main/core/host-cache.ts";
+import { HostBook } from "../../main/directory/host-book.ts";
+import { HostCache } from "../../main/directory/host-cache.ts";
 import { toHex } from "../../protocol/bytes.ts";
 import {
   decodeSupernodeCertificate,

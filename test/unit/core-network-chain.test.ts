@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chainOf, type PinnedNetwork, pinOf } from "../../main/core/network-chain.ts";
+import { chainOf, type PinnedNetwork, pinOf } from "../../main/account/network-chain.ts";
 import { concatBytes } from "../../protocol/bytes.ts";
 import { KithError } from "../../protocol/errors.ts";
 import { type Invitation, InvitationToken } from "../../protocol/invitation.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from "vitest";
-import { Pulse } from "../../main/core/pulse.ts";
+import { Pulse } from "../../main/directory/pulse.ts";
 import { KithError } from "../../protocol/errors.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { appSignatures } from "../../main/core/account-keys.ts";
+import { appSignatures } from "../../main/account/account-keys.ts";
 import { Background } from "../../main/core/background.ts";
 import { NetworkClock } from "../../main/core/clock.ts";
 import { silentLog } from "../../main/core/log.ts";
-import type { KeptStatus } from "../../main/core/own-status.ts";
-import { Registration } from "../../main/core/registration.ts";
-import type { SupernodeLink } from "../../main/core/supernode-link.ts";
+import type { KeptStatus } from "../../main/directory/own-status.ts";
+import { Registration } from "../../main/directory/registration.ts";
+import type { SupernodeLink } from "../../main/directory/supernode-link.ts";
 import { KithError } from "../../protocol/errors.ts";
 import { DeviceId, InboxId, NetworkId, SupernodeId } from "../../protocol/identifiers.ts";
 import { decodeLease, type Lease } from "../../protocol/lease.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { CrowdPatience, secondsAskedFor } from "../../main/core/retry-after.ts";
+import { CrowdPatience, secondsAskedFor } from "../../main/account/retry-after.ts";
 import { KithError } from "../../protocol/errors.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 

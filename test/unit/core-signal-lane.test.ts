@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { SignalLane } from "../../main/core/signal-lane.ts";
+import { SignalLane } from "../../main/calls/signal-lane.ts";
 import type { CallSignal } from "../../protocol/call-signal.ts";
 import { CallId, MessageId } from "../../protocol/identifiers.ts";
 import { ManualClock } from "../support/manual-clock.ts";

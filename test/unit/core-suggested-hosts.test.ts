@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { SuggestedHosts } from "../../main/core/suggested-hosts.ts";
+import { SuggestedHosts } from "../../main/directory/suggested-hosts.ts";
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import { SupernodeId } from "../../protocol/identifiers.ts";
 
