@@ -7,6 +7,7 @@ import { TIMES } from "../../protocol/limits.ts";
 import { signingKeyPair } from "../../protocol/node-crypto.ts";
 import { supernodeSocketOptions, supernodeUrl } from "../../protocol/pinned-tls.ts";
 import { attachRequest, connectRaw, TestNode } from "../support/node-api-client.ts";
+import { openRawWebSocket } from "../support/raw-websocket.ts";
 import { codeOf } from "../support/refusal-code.ts";
 import { TestAuthority } from "../support/test-identities.ts";
 import { TestNetwork } from "../support/test-network.ts";
@@ -196,11 +197,12 @@ describe("attaching to a supernode", () => {
   });
 
   it("closes a connection that begins twice, and serves the next", async () => {
-    const socket = io(supernodeUrl(network.at(0)), supernodeSocketOptions(network.at(0)));
-    cleanUps.push(() => socket.disconnect());
-    // Right behind the beginning that socket.io's client has just written, before the supernode has made a socket of that.
-    socket.io.once("open", () => socket.io.engine.write('{"t":0,"n":"/"}'));
-    await new Promise<void>((resolve) => socket.io.once("close", () => resolve()));
+    const begin = '4{"t":0,"n":"/"}';
+    const socket = await openRawWebSocket(network.at(0));
+    cleanUps.push(() => socket.destroy());
+    // At once: the supernode has not made a socket of the first when it reads the second.
+    socket.write(begin, begin);
+    await until(() => socket.isToldToClose());
     expect((await attach(0)).socket.connected).toBe(true);
   });
 
