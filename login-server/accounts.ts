@@ -13,6 +13,8 @@ export interface Departure {
   readonly signedOut: readonly DeviceAddress[];
   /** Whose buddy list is another one now. */
   readonly listsChanged: readonly UserId[];
+  /** An account was deleted: nothing of it may stay in the files either. */
+  readonly isErasure: boolean;
 }
 
 export interface AccountRow {
@@ -23,7 +25,7 @@ export interface AccountRow {
   readonly createdAt: number;
 }
 
-export const NO_DEPARTURE: Departure = { signedOut: [], listsChanged: [] };
+export const NO_DEPARTURE: Departure = { signedOut: [], listsChanged: [], isErasure: false };
 
 interface AccountsParts {
   readonly db: Kysely<Schema>;
@@ -111,11 +113,16 @@ export class Accounts {
     }));
   }
 
-  /** Nothing of the account stays but a hash of its handle, so that nobody else can take its name. @throws KithError `no-such-user` */
-  async delete(handle: Handle, actor: string): Promise<void> {
+  /**
+   * Nothing of the account stays but a hash of its handle, so that nobody else can take its name.
+   * @param owner whose it must be: the handle may have been given to somebody else a moment ago; null: whoever has it
+   * @throws KithError `no-such-user`
+   */
+  async delete(handle: Handle, actor: string, owner: UserId | null = null): Promise<void> {
     const { db, audit, departed } = this.#parts;
     const departure = await db.transaction().execute(async (transaction) => {
       const account = await this.require(handle, transaction);
+      if (owner !== null && account.userId !== owner) throw new KithError("no-such-user", { handle });
       await audit.forget(transaction, handle);
       await audit.add(transaction, { actor, action: "account-deleted", subject: "" });
       return remove(transaction, account);
@@ -161,7 +168,13 @@ function accountRows(db: Kysely<Schema>) {
 }
 
 /** The account and all that hangs on it; its buddies' lists say that they are buddies no longer. */
-async function remove(transaction: Kysely<Schema>, { userId }: AccountRow): Promise<Departure> {
+async function remove(transaction: Kysely<Schema>, { userId, handle }: AccountRow): Promise<Departure> {
+  // Its row is locked first: a line that somebody adds meanwhile would go without a word to its owner.
+  await transaction
+    .updateTable("accounts")
+    .set((row) => ({ buddy_revision: row.ref("buddy_revision") }))
+    .where("user_id", "=", userId)
+    .execute();
   const lines = await transaction
     .selectFrom("buddy_lines")
     .select("owner_id")
@@ -181,10 +194,13 @@ async function remove(transaction: Kysely<Schema>, { userId }: AccountRow): Prom
       .onConflict((conflict) => conflict.columns(["owner_id", "peer_id"]).doUpdateSet({ revision }))
       .execute();
   }
-  await transaction.deleteFrom("invitations").where("created_by", "=", userId).execute();
+  await transaction
+    .deleteFrom("invitations")
+    .where((row) => row.or([row("created_by", "=", userId), row("for_handle", "=", handle)]))
+    .execute();
   const signedOut = await forgetDevices(transaction, userId);
   await transaction.deleteFrom("accounts").where("user_id", "=", userId).execute();
-  return { signedOut, listsChanged: lines.map(({ owner_id }) => owner_id) };
+  return { signedOut, listsChanged: lines.map(({ owner_id }) => owner_id), isErasure: true };
 }
 
 async function forgetDevices(transaction: Kysely<Schema>, userId: UserId): Promise<DeviceAddress[]> {

@@ -76,7 +76,8 @@ export function loginRoutes(parts: RouteParts): Route[] {
       return {};
     }),
     route(LOGIN_HTTP.accountDelete, async ({ attempt, request }) => {
-      await accounts.delete(await login.prove(attempt, request), "self");
+      const { handle, userId } = await login.prove(attempt, request);
+      await accounts.delete(handle, "self", userId);
       return {};
     }),
     route(LOGIN_HTTP.supernodes, async () => ({ list: base64((await register.current()).bytes) })),

@@ -100,7 +100,8 @@ export function loginServices(options: ServiceOptions) {
     changed: () => register.changed(),
     now,
   });
-  const departed = ({ signedOut, listsChanged }: Departure) => {
+  const departed = ({ signedOut, listsChanged, isErasure }: Departure) => {
+    if (isErasure) storage.scrub();
     for (const device of signedOut) sessions.signOut(device);
     for (const owner of listsChanged) sessions.listChanged(owner);
   };

@@ -4,7 +4,7 @@ import * as opaque from "@serenity-kit/opaque";
 import type { Kysely } from "kysely";
 import { z } from "zod";
 import { KithError } from "../protocol/errors.ts";
-import { Handle } from "../protocol/identifiers.ts";
+import { Handle, UserId } from "../protocol/identifiers.ts";
 import { requireActive } from "./accounts.ts";
 import type { Device, Devices, SignedInDevice } from "./devices.ts";
 import type { AttemptStore, AttemptStores } from "./login-attempts.ts";
@@ -12,7 +12,19 @@ import { fromOpaque } from "./opaque-message.ts";
 import type { PasswordGuesses } from "./password-guesses.ts";
 import type { Schema } from "./storage/schema.ts";
 
-const LoginAttempt = z.object({ handle: Handle, serverLoginState: z.string(), subscriber: z.string() });
+/** `userId` is null for a handle that nobody has. */
+const LoginAttempt = z.object({
+  handle: Handle,
+  userId: UserId.nullable(),
+  serverLoginState: z.string(),
+  subscriber: z.string(),
+});
+
+/** Whose password was proved: the account, and not whoever has its handle by now. */
+export interface ProvedAccount {
+  readonly handle: Handle;
+  readonly userId: UserId;
+}
 
 interface LoginParts {
   readonly db: Kysely<Schema>;
@@ -41,7 +53,7 @@ export class Login {
     this.#parts.guesses.begin(handle, subscriber);
     const account = await this.#parts.db
       .selectFrom("accounts")
-      .select("opaque_record")
+      .select(["user_id", "opaque_record"])
       .where("handle", "=", handle)
       .executeTakeFirst();
     const { serverLoginState, loginResponse } = fromOpaque("login request", request, () =>
@@ -53,17 +65,16 @@ export class Login {
       }),
     );
     const attempt = randomBytes(24).toString("base64url");
-    await this.#attempts.add(attempt, { handle, serverLoginState, subscriber });
+    await this.#attempts.add(attempt, { handle, userId: account?.user_id ?? null, serverLoginState, subscriber });
     return { attempt, response: loginResponse };
   }
 
   /**
    * That whoever began the attempt knows the password.
-   * @returns whose
    * @throws KithError `login-attempt-over`, `wrong-password`
    */
-  async prove(attemptId: string, request: string): Promise<Handle> {
-    const { handle, serverLoginState, subscriber } = await this.#attempts.take(attemptId);
+  async prove(attemptId: string, request: string): Promise<ProvedAccount> {
+    const { handle, userId, serverLoginState, subscriber } = await this.#attempts.take(attemptId);
     try {
       fromOpaque("login proof", request, () =>
         opaque.server.finishLogin({ serverLoginState, finishLoginRequest: request }),
@@ -71,8 +82,9 @@ export class Login {
     } catch (error) {
       throw new KithError("wrong-password", {}, { cause: error });
     }
+    if (userId === null) throw new KithError("wrong-password");
     this.#parts.guesses.succeeded(handle, subscriber);
-    return handle;
+    return { handle, userId };
   }
 
   /** @throws KithError `login-attempt-over`, `wrong-password`, `approval-pending`, `account-blocked` */
@@ -81,17 +93,17 @@ export class Login {
     request: string,
     device: Device,
   ): Promise<SignedInDevice & { readonly vault: Uint8Array }> {
-    const handle = await this.prove(attemptId, request);
+    const { handle, userId } = await this.prove(attemptId, request);
     return this.#parts.db.transaction().execute(async (transaction) => {
       const account = await transaction
         .selectFrom("accounts")
-        .select(["user_id", "sign_key", "box_key", "key_binding", "vault", "standing"])
-        .where("handle", "=", handle)
+        .select(["sign_key", "box_key", "key_binding", "vault", "standing"])
+        .where("user_id", "=", userId)
         .executeTakeFirst();
       if (!account) throw new KithError("wrong-password");
       requireActive(account.standing);
       const keys = {
-        userId: account.user_id,
+        userId,
         handle,
         signKey: account.sign_key,
         boxKey: account.box_key,

@@ -5,7 +5,7 @@ import type { Kysely } from "kysely";
 import { z } from "zod";
 import { fromHex, toHex } from "../protocol/bytes.ts";
 import { KithError } from "../protocol/errors.ts";
-import { type DeviceAddress, Handle, SIGN_KEY_BYTES, SIGNATURE_BYTES } from "../protocol/identifiers.ts";
+import { type DeviceAddress, Handle, SIGN_KEY_BYTES, SIGNATURE_BYTES, UserId } from "../protocol/identifiers.ts";
 import { type LOGIN_HTTP, VAULT_BYTES } from "../protocol/login-api.ts";
 import { recoveryKeyStatement, recoveryStatement } from "../protocol/login-proof.ts";
 import { nodeSignatures } from "../protocol/node-crypto.ts";
@@ -35,6 +35,7 @@ interface PasswordParts {
 const RecoveryAttempt = z.object({ handle: Handle, nonce: z.string() });
 const ProvedChange = z.object({
   handle: Handle,
+  userId: UserId,
   action: z.enum(["password-changed", "account-recovered"] satisfies AuditAction[]),
 });
 
@@ -54,8 +55,8 @@ export class PasswordChange {
 
   /** @throws KithError `login-attempt-over`, `wrong-password`, `malformed` */
   async prove(attempt: string, request: string, registration: string): Promise<{ change: string; response: string }> {
-    const handle = await this.#parts.login.prove(attempt, request);
-    return this.#begin({ handle, action: "password-changed" }, registration);
+    const account = await this.#parts.login.prove(attempt, request);
+    return this.#begin({ ...account, action: "password-changed" }, registration);
   }
 
   /** The same for a handle that nobody has, and for one without a recovery key. */
@@ -75,7 +76,7 @@ export class PasswordChange {
     const { handle, nonce } = await this.#recoveries.take(attempt);
     const account = await this.#parts.db
       .selectFrom("accounts")
-      .select(["recovery_key", "recovery_vault", "standing"])
+      .select(["user_id", "recovery_key", "recovery_vault", "standing"])
       .where("handle", "=", handle)
       .executeTakeFirst();
     const statement = recoveryStatement(this.#parts.authority.networkId, fromHex(nonce), handle);
@@ -86,14 +87,14 @@ export class PasswordChange {
     if (!proved || !account?.recovery_key || !account.recovery_vault) throw new KithError("recovery-refused");
     requireActive(account.standing);
     return {
-      ...(await this.#begin({ handle, action: "account-recovered" }, registration)),
+      ...(await this.#begin({ handle, userId: account.user_id, action: "account-recovered" }, registration)),
       vault: account.recovery_vault,
     };
   }
 
   /** Record and vault change together. @throws KithError `login-attempt-over`, `malformed` */
   async finish({ change, record, vault }: Finish): Promise<void> {
-    const { handle, action } = await this.#changes.take(change);
+    const { handle, userId, action } = await this.#changes.take(change);
     const { db, audit, opaqueSetup } = this.#parts;
     const sealed = exactBytes(vault, VAULT_BYTES, "vault");
     requireRecord(opaqueSetup, record);
@@ -101,7 +102,7 @@ export class PasswordChange {
       const changed = await transaction
         .updateTable("accounts")
         .set({ opaque_record: record, vault: sealed })
-        .where("handle", "=", handle)
+        .where("user_id", "=", userId)
         .returning("user_id")
         .executeTakeFirst();
       if (!changed) throw new KithError("login-attempt-over");

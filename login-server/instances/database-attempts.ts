@@ -32,7 +32,10 @@ function store<T>(db: Kysely<Schema>, now: () => number, kind: string, schema: z
         .returning(["state", "expires_at"])
         .executeTakeFirst();
       if (!row || row.expires_at <= now()) throw new KithError("login-attempt-over");
-      return schema.parse(JSON.parse(row.state));
+      const attempt = schema.safeParse(JSON.parse(row.state));
+      // Begun at an instance of another version.
+      if (!attempt.success) throw new KithError("login-attempt-over");
+      return attempt.data;
     },
   };
 }

@@ -18,6 +18,9 @@ const MIGRATION_TIMEOUT_MS = 3_600_000;
 /** Any number, the same in all versions: instances that start together migrate one after the other. */
 const MIGRATION_LOCK = 0x4b697468;
 
+/** PostgreSQL takes out of its files what was deleted as it goes. */
+const VACUUMS_BY_ITSELF = () => undefined;
+
 /** Object IDs of types, from PostgreSQL's pg_type. */
 const BYTEA = 17;
 const INT8 = 20;
@@ -40,13 +43,13 @@ export async function openPostgresStorage(
     throw new KithError("database-unreachable", { database: name, why: reasonOf(error) }, { cause: error });
   }
   const db = connect(url, QUERY_TIMEOUT_MS);
-  return { engine: "postgres", name, db, close: () => db.destroy() };
+  return { engine: "postgres", name, db, scrub: VACUUMS_BY_ITSELF, close: () => db.destroy() };
 }
 
 /** A connection that changes nothing by itself, for long reading and writing. */
 export function connectPostgres(url: string): Storage {
   const db = connect(url, MIGRATION_TIMEOUT_MS);
-  return { engine: "postgres", name: databaseName(url), db, close: () => db.destroy() };
+  return { engine: "postgres", name: databaseName(url), db, scrub: VACUUMS_BY_ITSELF, close: () => db.destroy() };
 }
 
 async function migrateAlone(url: string, now: () => number, beforeUpgrade?: BeforeUpgrade): Promise<void> {

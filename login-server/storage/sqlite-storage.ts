@@ -37,6 +37,7 @@ export async function openSqliteStorage(
       engine: "sqlite",
       name: path,
       db,
+      scrub: () => scrub(database),
       close: async () => {
         // libsql leaves this to the garbage collector, which a process that ends does not wait for.
         database.pragma("wal_checkpoint(TRUNCATE)");
@@ -59,7 +60,7 @@ export function readSqlite(path: string): Storage {
     const database = new Libsql(path);
     database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
     const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: forKysely(database) }) });
-    return { engine: "sqlite", name: path, db, close: () => db.destroy() };
+    return { engine: "sqlite", name: path, db, scrub: () => scrub(database), close: () => db.destroy() };
   } catch (error) {
     throw openingFault(path, error);
   }
@@ -77,9 +78,19 @@ function configure(database: Libsql.Database, path: string): void {
   // A certificate that went out must not be forgotten in a power cut.
   database.pragma("synchronous = FULL");
   database.pragma("foreign_keys = ON");
+  // What was deleted is overwritten, and not only forgotten.
+  database.pragma("secure_delete = ON");
   database.exec("BEGIN IMMEDIATE; COMMIT");
   const [finding] = database.prepare("PRAGMA quick_check(1)").all() as { quick_check: string }[];
   if (finding?.quick_check !== "ok") throw new KithError("data-corrupt", { path });
+}
+
+/** The log beside the database still has the pages of before. */
+function scrub(database: Libsql.Database): void {
+  // Whoever reads the file beside us must not hold up everybody else.
+  database.pragma("busy_timeout = 0");
+  database.pragma("wal_checkpoint(TRUNCATE)");
+  database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
 }
 
 /** libsql as Kysely expects better-sqlite3: byte strings as Uint8Array, and a rollback that SQLite did already is no error. */

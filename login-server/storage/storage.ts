@@ -7,6 +7,8 @@ export interface Storage {
   /** How it is named to people: a path, or host and database without user and password. */
   readonly name: string;
   readonly db: Kysely<Schema>;
+  /** Takes out of the files what was deleted from the tables; at once, or with the next time while somebody reads them. */
+  scrub(): void;
   /** Waits for nothing: call it when no request is under way. */
   close(): Promise<void>;
 }
