@@ -56,8 +56,8 @@ test("of a deleted account nothing is left in the files", async () => {
   await register(url, "bob");
   await session.call("requestBuddy", { handle: handle("bob"), greeting: "Hello from above the clouds" });
   await adminJson(dataFolder, "reset", "zeppelina");
-  await adminJson(dataFolder, "block", "zeppelina");
-  await adminJson(dataFolder, "unblock", "zeppelina");
+  await adminJson(dataFolder, "promote", "zeppelina");
+  await adminJson(dataFolder, "demote", "zeppelina");
 
   const traces = ["zeppelina", "the airship of Z.", "above the clouds", body.record];
   const before = await everythingOf(dataFolder);
