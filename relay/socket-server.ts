@@ -1,10 +1,11 @@
 /** The socket.io server of a supernode: one endpoint for ordinary nodes and for other supernodes. */
+import type { EventEmitter } from "node:events";
 import { createServer, type Server as HttpServer } from "node:http";
 import type { Socket as NetSocket } from "node:net";
 import { Server, type Socket } from "socket.io";
 import { LIMITS, PROTOCOL_VERSION } from "../protocol/limits.ts";
 import { SUPERNODE_SOCKET_PATH } from "../protocol/supernode-api.ts";
-import * as wireParser from "../protocol/wire-parser.ts";
+import { Decoder, Encoder } from "../protocol/wire-parser.ts";
 import { Connection, type ConnectionPhase, type Endpoints } from "./connection.ts";
 import { httpProtocol, type StreamProtocol } from "./first-byte.ts";
 import type { Member } from "./membership-source.ts";
@@ -28,6 +29,8 @@ export interface SocketServerParts {
 export class SocketServer {
   /** Inside TLS: connections are handed to it. */
   readonly protocol: StreamProtocol;
+  /** Frames that no packet can be made of. Each has closed its connection. */
+  readonly framesRefused = { malformed: 0, "too-large": 0 };
   readonly #parts: SocketServerParts;
   readonly #io: Server;
   readonly #connections = new Set<Connection>();
@@ -43,7 +46,7 @@ export class SocketServer {
     this.#io = new Server(http, {
       path: SUPERNODE_SOCKET_PATH,
       transports: ["websocket"],
-      parser: wireParser,
+      parser: { Encoder, Decoder: decoderThatTells(() => this.framesRefused.malformed++) },
       serveClient: false,
       allowUpgrades: false,
       perMessageDeflate: false,
@@ -54,6 +57,11 @@ export class SocketServer {
       connectTimeout: times.attachTimeoutMs,
     });
     this.#watchUpgrades(http);
+    const failed = (fault: unknown) => this.#webSocketFailed(fault);
+    // Engine.io passes on what failed as a sentence, and not the code.
+    this.#io.engine.on("connection", ({ transport }: { readonly transport: { readonly socket: EventEmitter } }) =>
+      transport.socket.on("error", failed),
+    );
     this.#io.on("connection", (socket) => this.#welcome(socket));
   }
 
@@ -104,6 +112,13 @@ export class SocketServer {
     });
   }
 
+  /** What came breaks RFC 6455, or is larger than we take; a connection that broke is no fault of that kind. */
+  #webSocketFailed(fault: unknown): void {
+    const code = fault instanceof Error && "code" in fault ? String(fault.code) : "";
+    if (code === FRAME_TOO_LARGE) this.framesRefused["too-large"]++;
+    else if (code.startsWith(WEBSOCKET_FAULT)) this.framesRefused.malformed++;
+  }
+
   #welcome(socket: Socket): void {
     const { self, successions, endpoints, limits, times, now, tally, closed } = this.#parts;
     const networkKeys = successions();
@@ -127,6 +142,23 @@ export class SocketServer {
       ...(networkKeys.length > 0 && { networkKeys }),
     });
   }
+}
+
+/** As the WebSocket library names what was wrong with what it received. */
+const WEBSOCKET_FAULT = "WS_ERR_";
+const FRAME_TOO_LARGE = "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH";
+
+function decoderThatTells(refused: () => void): typeof Decoder {
+  return class extends Decoder {
+    override add(frame: unknown): void {
+      try {
+        super.add(frame);
+      } catch (error) {
+        refused();
+        throw error;
+      }
+    }
+  };
 }
 
 function isListener(value: unknown): value is () => void {

@@ -221,6 +221,7 @@ async function start(options: SupernodeOptions, opened: Opened): Promise<Superno
       records: () => records.size,
       traffic: () => listener.traffic(),
       connectionsRefused: listener.refused,
+      framesRefused: services.socketServer.framesRefused,
       tally,
     }),
     gossipFigures(membership),

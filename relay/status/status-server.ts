@@ -36,6 +36,7 @@ const SAMPLE_MS = 5_000;
 /** A scraper and a few browsers; more would be somebody's mistake. */
 const MAX_CONNECTIONS = 64;
 const REQUEST_TIMEOUT_MS = 10_000;
+const TIMEOUT_CHECK_MS = 2_000;
 const MAX_HEADER_BYTES = 8 * 1024;
 const LOOPBACK = /^(127\.|::1$)/;
 
@@ -64,7 +65,12 @@ export async function startStatusServer(address: StatusAddress, parts: StatusSer
   const registry = metricsRegistry(parts.sections, parts.state().version);
   const isLocal = LOOPBACK.test(address.host);
   const server = createServer(
-    { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES },
+    {
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      headersTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
     (request, response) => {
       answer(request, isLocal, registry, rates, parts).then(
         (reply) => send(request, response, reply),

@@ -13,11 +13,12 @@ export interface SupernodeFigureParts {
   readonly records: () => number;
   readonly traffic: () => PortTraffic;
   readonly connectionsRefused: Readonly<Record<string, number>>;
+  readonly framesRefused: Readonly<Record<string, number>>;
   readonly tally: RequestTally;
 }
 
 export function supernodeFigures(parts: SupernodeFigureParts): FigureSection[] {
-  return [peopleAndDirectory(parts), port(parts), requests(parts.tally)];
+  return [peopleAndDirectory(parts), port(parts), requests(parts)];
 }
 
 function peopleAndDirectory({
@@ -119,7 +120,7 @@ function port({ traffic, connectionsRefused }: SupernodeFigureParts): FigureSect
   };
 }
 
-function requests(tally: RequestTally): FigureSection {
+function requests({ tally, framesRefused }: SupernodeFigureParts): FigureSection {
   return {
     title: "Requests",
     figures: [
@@ -140,6 +141,15 @@ function requests(tally: RequestTally): FigureSection {
         unit: "count",
         by: ["from", "code"],
         read: () => tally.refused(),
+      },
+      {
+        kind: "breakdown",
+        name: "frames_refused",
+        label: "Frames refused",
+        help: "WebSocket frames that no request could be made of, by what was wrong. Each closed its connection.",
+        unit: "count",
+        by: ["reason"],
+        read: () => entriesOf(framesRefused),
       },
     ],
   };

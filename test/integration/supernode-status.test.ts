@@ -4,6 +4,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { TestNode } from "../support/node-api-client.ts";
+import { openRawWebSocket } from "../support/raw-websocket.ts";
 import { codeOf } from "../support/refusal-code.ts";
 import { TestNetwork, type TestSupernode } from "../support/test-network.ts";
 import { until } from "../support/until.ts";
@@ -72,6 +73,21 @@ describe("the operator's page of a supernode", () => {
     socket.write(Buffer.from([0xff]));
     await until(async () => (await metric(url, 'kith_connections_refused_total{reason="unknown-protocol"}')) === 1);
     socket.destroy();
+  });
+
+  it("counts frames that are no request or too large for one, before any proof and after it", async () => {
+    const { network, supernode, url } = await start();
+    const stranger = await openRawWebSocket(supernode.certificate);
+    stranger.write("4no packet");
+    await until(async () => (await metric(url, 'kith_frames_refused_total{reason="malformed"}')) === 1);
+    stranger.destroy();
+    const node = await TestNode.online(supernode.certificate, network.authority.device());
+    node.socket.io.engine.write("no packet either");
+    await until(async () => (await metric(url, 'kith_frames_refused_total{reason="malformed"}')) === 2);
+    const other = await TestNode.online(supernode.certificate, network.authority.device());
+    other.socket.emit("search", "x".repeat(200_000));
+    await until(async () => (await metric(url, 'kith_frames_refused_total{reason="too-large"}')) === 1);
+    await until(() => !node.socket.connected && !other.socket.connected);
   });
 
   it("runs nothing but its own script, and says so by its headers", async () => {
