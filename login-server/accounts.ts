@@ -58,9 +58,13 @@ export class Accounts {
 
   /** @throws KithError `no-such-user` */
   async require(handle: Handle, db: Kysely<Schema> = this.#parts.db): Promise<AccountRow> {
-    const row = await accountRows(db).where("handle", "=", handle).executeTakeFirst();
+    const row = await this.find(handle, db);
     if (!row) throw new KithError("no-such-user", { handle });
     return row;
+  }
+
+  async find(handle: Handle, db: Kysely<Schema>): Promise<AccountRow | undefined> {
+    return accountRows(db).where("handle", "=", handle).executeTakeFirst();
   }
 
   /** The handle of an administrator; null for everybody else. */
@@ -132,7 +136,7 @@ export class Accounts {
 
   /** Makes room for a new account under a handle that whoever runs the network gives anew. */
   async replace(transaction: Transaction<Schema>, handle: Handle): Promise<Departure> {
-    const account = await accountRows(transaction).where("handle", "=", handle).executeTakeFirst();
+    const account = await this.find(handle, transaction);
     const departure = account ? await remove(transaction, account) : NO_DEPARTURE;
     await freeClaim(transaction, handle);
     return departure;

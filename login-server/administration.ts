@@ -49,10 +49,26 @@ export class Administration {
     this.#parts = parts;
   }
 
-  /** The link is told once: the database has only a hash of its token. */
+  /**
+   * The link is told once: the database has only a hash of its token.
+   * @throws KithError `handle-taken` for a handle that somebody has, whose account would go: that is what a reset is for
+   */
   async invite(draft: z.infer<typeof InvitationDraft>, actor: Actor): Promise<IssuedLink> {
-    const { invitations, audit, db, authority, publicUrl } = this.#parts;
-    const { invitationId, token, expiresAt } = await invitations.create({
+    const { handle } = draft;
+    return this.#parts.db.transaction().execute(async (transaction) => {
+      const taken = handle && (await this.#parts.accounts.find(handle, transaction));
+      if (taken) throw new KithError("handle-taken");
+      return this.#invite(transaction, draft, actor);
+    });
+  }
+
+  async #invite(
+    transaction: Kysely<Schema>,
+    draft: z.infer<typeof InvitationDraft>,
+    actor: Actor,
+  ): Promise<IssuedLink> {
+    const { invitations, audit, authority, publicUrl } = this.#parts;
+    const { invitationId, token, expiresAt } = await invitations.create(transaction, {
       role: draft.administrator ? "administrator" : "member",
       maxUses: draft.uses,
       validForMs: draft.days * DAY_MS,
@@ -61,7 +77,7 @@ export class Administration {
       ...(draft.handle === null ? {} : { forHandle: draft.handle }),
     });
     const details = `${draft.uses} uses, ${draft.days} days${draft.administrator ? ", administrator" : ""}`;
-    await audit.add(db, { actor: actor.name, action: "invitation-made", subject: invitationId, details });
+    await audit.add(transaction, { actor: actor.name, action: "invitation-made", subject: invitationId, details });
     const loginServer = publicUrl();
     const app = appLink(loginServer, token, authority.networkId, authority.fingerprint);
     return { invitationId, token, expiresAt, link: webLink(loginServer, token), appLink: app };
@@ -70,22 +86,21 @@ export class Administration {
   /** @throws KithError `no-such-user` */
   async reset(handle: Handle, actor: Actor): Promise<IssuedLink> {
     const { accounts, audit, db } = this.#parts;
-    const { role } = await accounts.require(handle);
-    const link = await this.invite(
-      { uses: 1, days: RESET_DAYS, note: "reset", administrator: role === "administrator", handle },
-      actor,
-    );
-    await audit.add(db, { actor: actor.name, action: "account-reset", subject: handle });
-    return link;
+    return db.transaction().execute(async (transaction) => {
+      const { role } = await accounts.require(handle, transaction);
+      const draft = { uses: 1, days: RESET_DAYS, note: "reset", administrator: role === "administrator", handle };
+      const link = await this.#invite(transaction, draft, actor);
+      await audit.add(transaction, { actor: actor.name, action: "account-reset", subject: handle });
+      return link;
+    });
   }
 
   /** @throws KithError `no-such-invitation` */
   async revokeInvitation(invitationId: string, actor: Actor): Promise<void> {
-    await this.#parts.invitations.revoke(invitationId);
-    await this.#parts.audit.add(this.#parts.db, {
-      actor: actor.name,
-      action: "invitation-revoked",
-      subject: invitationId,
+    const { invitations, audit, db } = this.#parts;
+    await db.transaction().execute(async (transaction) => {
+      await invitations.revoke(transaction, invitationId);
+      await audit.add(transaction, { actor: actor.name, action: "invitation-revoked", subject: invitationId });
     });
   }
 

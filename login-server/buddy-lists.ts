@@ -1,11 +1,13 @@
 /** Buddy lists: one per account, with a revision; every change is made on both sides at once. */
-import type { Kysely, Transaction } from "kysely";
+import type { Kysely } from "kysely";
 import type { z } from "zod";
 import { KithError } from "../protocol/errors.ts";
 import type { Handle, UserId } from "../protocol/identifiers.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { type BuddyEntry, DEPARTED_HANDLE, type LOGIN_PUSHES, MAX_DELTA_ENTRIES } from "../protocol/login-api.ts";
-import { type BuddyAction, type BuddyState, buddyOutcome } from "./buddy-rules.ts";
+import { act, type Mark, mark } from "./buddy-changes.ts";
+import { entryOf, linesOf, NO_BYTES } from "./buddy-lines.ts";
+import type { BuddyAction } from "./buddy-rules.ts";
 import type { Schema } from "./storage/schema.ts";
 
 export type BuddyDelta = z.infer<typeof LOGIN_PUSHES.buddies>;
@@ -16,18 +18,10 @@ interface BuddyListParts {
   changed(owner: UserId): void;
 }
 
-interface Side {
-  readonly owner: UserId;
-  readonly peer: UserId;
-  readonly state: BuddyState;
-}
-
 /** What a line takes besides its greeting, certificate and label: names, IDs and numbers in JSON, at their longest. */
 const LINE_BYTES = 256;
 /** Leaves room for the rest of the packet. */
 const MAX_PAGE_BYTES = LIMITS.maxFrameBytes - 1_024;
-
-const NO_BYTES = new Uint8Array();
 
 export class BuddyLists {
   readonly #parts: BuddyListParts;
@@ -107,8 +101,13 @@ export class BuddyLists {
 
   /** Removes them, and lets none of their requests through; doing it once more is no error. @throws KithError `no-such-request` */
   async block(owner: UserId, peer: UserId): Promise<void> {
-    await this.remove(owner, peer);
-    await this.#mark(owner, peer, { blocked: 1 });
+    const { db, changed } = this.#parts;
+    const { lists } = await db.transaction().execute(async (transaction) => {
+      const result = await act(transaction, "remove", owner, peer);
+      await mark(transaction, owner, peer, { blocked: 1 });
+      return result;
+    });
+    for (const list of new Set([owner, ...lists])) changed(list);
   }
 
   /** @throws KithError `no-such-request` */
@@ -121,50 +120,19 @@ export class BuddyLists {
     await this.#mark(owner, peer, { label: label.length === 0 ? null : label });
   }
 
-  /** Changes what the owner alone sees of a line. */
-  async #mark(
-    owner: UserId,
-    peer: UserId,
-    mark: { readonly blocked: 0 | 1 } | { readonly label: Uint8Array | null },
-  ): Promise<void> {
+  async #mark(owner: UserId, peer: UserId, change: Mark): Promise<void> {
     const { db, changed } = this.#parts;
-    await db.transaction().execute(async (transaction) => {
-      const revision = await nextRevision(transaction, owner);
-      const marked = await transaction
-        .updateTable("buddy_lines")
-        .set({ ...mark, revision })
-        .where("owner_id", "=", owner)
-        .where("peer_id", "=", peer)
-        .returning("peer_id")
-        .executeTakeFirst();
-      if (!marked) throw new KithError("no-such-request");
-    });
+    await db.transaction().execute((transaction) => mark(transaction, owner, peer, change));
     changed(owner);
   }
 
   async #act(action: BuddyAction, owner: UserId, peer: UserId, greeting = ""): Promise<BuddyEntry | undefined> {
-    if (owner === peer) throw new KithError("buddy-is-self");
     const { db, changed } = this.#parts;
-    const result = await db.transaction().execute(async (transaction) => {
-      await lockLists(transaction, [owner, peer]);
-      const line = await linesOf(transaction, owner).where("peer_id", "=", peer).executeTakeFirst();
-      const outcome = buddyOutcome(action, line?.state ?? null);
-      if (outcome.kind === "refused") throw new KithError(outcome.code);
-      if (outcome.kind === "unchanged") return { entry: line, changed: [] };
-      const mine = { owner, peer, state: outcome.mine };
-      const theirs = { owner: peer, peer: owner, state: outcome.theirs };
-      if (mine.state === "asked-by-me") await requireRoom(transaction, mine, theirs);
-      const shown = mine.state === "asked-by-me" ? greeting : "";
-      await writeLine(transaction, mine, shown);
-      // Who asks somebody that they have blocked has thought better of it.
-      if (action === "request" && line?.blocked === 1) await unmark(transaction, mine);
-      const isUnwanted = await isBlocked(transaction, theirs);
-      if (!isUnwanted) await writeLine(transaction, theirs, shown);
-      const entry = await linesOf(transaction, owner).where("peer_id", "=", peer).executeTakeFirst();
-      return { entry, changed: isUnwanted ? [owner] : [owner, peer] };
-    });
-    for (const list of result.changed) changed(list);
-    return result.entry && entryOf(result.entry);
+    const { entry, lists } = await db
+      .transaction()
+      .execute((transaction) => act(transaction, action, owner, peer, greeting));
+    for (const list of lists) changed(list);
+    return entry && entryOf(entry);
   }
 
   #requireEntry(entry: BuddyEntry | undefined): BuddyEntry {
@@ -201,119 +169,4 @@ function departedEntry(userId: UserId, revision: number): BuddyEntry {
     label: NO_BYTES,
     revision,
   };
-}
-
-function linesOf(db: Kysely<Schema>, owner: UserId) {
-  return db
-    .selectFrom("buddy_lines")
-    .innerJoin("accounts", "accounts.user_id", "buddy_lines.peer_id")
-    .select([
-      "buddy_lines.peer_id as userId",
-      "accounts.handle",
-      "buddy_lines.state",
-      "buddy_lines.greeting",
-      "accounts.certificate",
-      "buddy_lines.blocked",
-      "buddy_lines.label",
-      "buddy_lines.revision",
-    ])
-    .where("buddy_lines.owner_id", "=", owner);
-}
-
-type LineRow = Omit<BuddyEntry, "blocked" | "label"> & {
-  readonly blocked: 0 | 1;
-  readonly label: Uint8Array | null;
-};
-
-function entryOf({ userId, handle, state, greeting, certificate, blocked, label, revision }: LineRow): BuddyEntry {
-  // One by one: a list has thousands of lines, and spreading takes ten times as long.
-  return {
-    userId,
-    handle,
-    state,
-    greeting,
-    certificate,
-    blocked: blocked === 1,
-    label: label ?? NO_BYTES,
-    revision,
-  };
-}
-
-async function isBlocked(transaction: Transaction<Schema>, { owner, peer }: Side): Promise<boolean> {
-  const line = await linesOf(transaction, owner).where("peer_id", "=", peer).executeTakeFirst();
-  return line?.blocked === 1;
-}
-
-async function unmark(transaction: Transaction<Schema>, { owner, peer }: Side): Promise<void> {
-  await transaction
-    .updateTable("buddy_lines")
-    .set({ blocked: 0 })
-    .where("owner_id", "=", owner)
-    .where("peer_id", "=", peer)
-    .execute();
-}
-
-async function nextRevision(transaction: Transaction<Schema>, owner: UserId): Promise<number> {
-  const { buddy_revision } = await transaction
-    .updateTable("accounts")
-    .set((row) => ({ buddy_revision: row("buddy_revision", "+", 1) }))
-    .where("user_id", "=", owner)
-    .returning("buddy_revision")
-    .executeTakeFirstOrThrow();
-  return buddy_revision;
-}
-
-/**
- * Takes the row locks of both accounts in one order, so that with a database of several
- * connections two actions between the same two people follow each other and never deadlock.
- */
-async function lockLists(transaction: Transaction<Schema>, owners: readonly UserId[]): Promise<void> {
-  for (const owner of [...owners].sort()) {
-    const locked = await transaction
-      .updateTable("accounts")
-      .set((row) => ({ buddy_revision: row.ref("buddy_revision") }))
-      .where("user_id", "=", owner)
-      .returning("user_id")
-      .executeTakeFirst();
-    if (!locked) throw new KithError("no-such-request");
-  }
-}
-
-async function writeLine(transaction: Transaction<Schema>, side: Side, greeting: string): Promise<void> {
-  const revision = await nextRevision(transaction, side.owner);
-  const line = { state: side.state, greeting, revision };
-  await transaction
-    .insertInto("buddy_lines")
-    .values({ owner_id: side.owner, peer_id: side.peer, ...line })
-    .onConflict((conflict) => conflict.columns(["owner_id", "peer_id"]).doUpdateSet(line))
-    .execute();
-}
-
-async function requireRoom(transaction: Transaction<Schema>, mine: Side, theirs: Side): Promise<void> {
-  const own = await countLines(transaction, mine.owner);
-  const other = await countLines(transaction, theirs.owner);
-  requireBelow("A buddy list", own.all, LIMITS.maxBuddies, "people");
-  requireBelow("The other one's buddy list", other.all, LIMITS.maxBuddies, "people");
-  requireBelow("The list of your open requests", own["asked-by-me"], LIMITS.maxRequestsSent, "people");
-  requireBelow("The other one's list of requests", other["asks-me"], LIMITS.maxRequestsReceived, "people");
-}
-
-async function countLines(transaction: Transaction<Schema>, owner: UserId) {
-  const rows = await transaction
-    .selectFrom("buddy_lines")
-    .select(["state", (query) => query.fn.countAll<number>().as("lines")])
-    .where("owner_id", "=", owner)
-    .where("state", "!=", "removed")
-    .groupBy("state")
-    .execute();
-  const counts = { buddy: 0, "asked-by-me": 0, "asks-me": 0, removed: 0, all: 0 };
-  for (const { state, lines } of rows) {
-    counts[state] = Number(lines);
-    counts.all += Number(lines);
-  }
-  return counts;
-}
-
-function requireBelow(what: string, count: number, limit: number, unit: string): void {
-  if (count >= limit) throw new KithError("too-large", { what, limit: `${limit} ${unit}` });
 }

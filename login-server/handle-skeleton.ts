@@ -49,6 +49,7 @@ const RESERVED = [
   "postmaster",
   "root",
   "security",
+  "self",
   "service",
   "staff",
   "supernode",

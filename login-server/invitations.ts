@@ -44,12 +44,12 @@ export class Invitations {
     this.#now = now;
   }
 
-  async create(draft: InvitationDraft): Promise<IssuedInvitation> {
+  async create(transaction: Kysely<Schema>, draft: InvitationDraft): Promise<IssuedInvitation> {
     const token = InvitationToken.parse(randomBytes(INVITATION_TOKEN_BYTES).toString("base64url"));
     const invitationId = randomBytes(ID_BYTES).toString("hex");
     const now = this.#now();
     const expiresAt = now + draft.validForMs;
-    await this.#db
+    await transaction
       .insertInto("invitations")
       .values({
         invitation_id: invitationId,
@@ -120,8 +120,8 @@ export class Invitations {
   }
 
   /** @throws KithError `no-such-invitation` */
-  async revoke(invitationId: string): Promise<void> {
-    const gone = await this.#db
+  async revoke(transaction: Kysely<Schema>, invitationId: string): Promise<void> {
+    const gone = await transaction
       .deleteFrom("invitations")
       .where("invitation_id", "=", invitationId)
       .returning("invitation_id")

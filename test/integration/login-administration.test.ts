@@ -85,6 +85,20 @@ test("a reset gives the handle, with new keys, to whoever has the link, and to n
   await expect(login(url, "alice", before.password)).rejects.toThrow("wrong-password");
 });
 
+test("an invitation for a handle that somebody has is refused: it would delete their account", async () => {
+  const dataFolder = servers.folder();
+  const { url } = await servers.start({ dataFolder });
+  await register(url, "alice");
+  await expect(admin(dataFolder, "invite", "--handle", "alice")).rejects.toEqual(refused("handle-taken"));
+  expect(await adminJson(dataFolder, "invitations")).toMatchObject({
+    invitations: [{ note: "the first administrator" }],
+  });
+  await admin(dataFolder, "delete", "alice", "--yes");
+  const { token } = await adminJson(dataFolder, "invite", "--handle", "alice");
+  const { body } = await registrationBody(url, newUser("alice"), String(token));
+  expect(codeOf(await post(url, "/v1/register/finish", { ...body, invitation: token }))).toBe("ok");
+});
+
 test("what was done stands in the audit log, newest first, and a deleted account's name does not", async () => {
   const dataFolder = servers.folder();
   const { url } = await servers.start({ dataFolder });

@@ -226,9 +226,27 @@ test("a change that cannot be stored whole is not stored at all", async () => {
   expect(changes).toEqual([]);
 });
 
-/** That nothing can be inserted into user1's list. */
-function refusingTrigger(engine: Storage["engine"]): string[] {
-  const when = `BEFORE INSERT ON buddy_lines FOR EACH ROW WHEN (new.owner_id = '${idOf(1)}')`;
+test("whoever cannot be blocked is not removed either", async () => {
+  const { lists, storage, changes } = await listsWith(2);
+  await lists.request(idOf(0), nameOf(1), "");
+  await lists.accept(idOf(1), idOf(0));
+  for (const statement of refusingTrigger(storage.engine, "UPDATE", "new.blocked = 1")) {
+    await sql.raw(statement).execute(storage.db);
+  }
+  const before = [await lists.delta(idOf(0), 0), await lists.delta(idOf(1), 0)];
+  changes.length = 0;
+  await expect(lists.block(idOf(0), idOf(1))).rejects.toThrow("no room");
+  expect([await lists.delta(idOf(0), 0), await lists.delta(idOf(1), 0)]).toEqual(before);
+  expect(changes).toEqual([]);
+});
+
+/** That the database refuses it; without being told otherwise, whatever is inserted into user1's list. */
+function refusingTrigger(
+  engine: Storage["engine"],
+  change: "INSERT" | "UPDATE" = "INSERT",
+  which = `new.owner_id = '${idOf(1)}'`,
+): string[] {
+  const when = `BEFORE ${change} ON buddy_lines FOR EACH ROW WHEN (${which})`;
   if (engine === "sqlite") return [`CREATE TRIGGER other_side ${when} BEGIN SELECT raise(ABORT, 'no room'); END`];
   return [
     "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room'; END $$",
