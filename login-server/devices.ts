@@ -90,6 +90,7 @@ export class Devices {
         .select(["devices.certificate", "serial", "issued_at", "expires_at", "last_seen_at", "sign_key"])
         .where("devices.user_id", "=", userId)
         .where("device_id", "=", deviceId)
+        .where("standing", "=", "active")
         .executeTakeFirst();
       if (!device) throw new KithError("signed-out-elsewhere");
       // A former key of the network, which somebody may have stolen, is good enough to be recognised by, but not for this.
@@ -131,7 +132,15 @@ export class Devices {
     const issued = this.#parts.authority.issueUser({ userId, handle, signKey, boxKey, keyBinding, deviceId, serial });
     await logCertificate(db, { handle, userId, deviceId, serial, ...issued });
     this.#parts.issued();
-    await db.updateTable("accounts").set({ certificate: issued.bytes }).where("user_id", "=", userId).execute();
+    // Blocked or deleted since it was looked at: in PostgreSQL this waits for whoever is at it.
+    const isActive = await db
+      .updateTable("accounts")
+      .set({ certificate: issued.bytes })
+      .where("user_id", "=", userId)
+      .where("standing", "=", "active")
+      .returning("user_id")
+      .executeTakeFirst();
+    if (!isActive) throw new KithError("login-attempt-over");
     return { certificate: issued.bytes, serial, issued_at: issued.issuedAt, expires_at: issued.expiresAt };
   }
 

@@ -71,8 +71,9 @@ export function serveSession(socket: Socket, host: string, parts: SessionSocketP
         throw new KithError("signature-invalid", { what: "session" });
       }
       const revision = await buddyLists.revision(userId);
-      const fresh = await devices.resume(shown);
       const { revision: supernodes } = await register.current();
+      // Last, so that nobody who is signed out meanwhile gets past it.
+      const fresh = await devices.resume(shown);
       if (socket.disconnected) return { certificate: new Uint8Array(), supernodes };
       const session: Session = {
         device: { userId, deviceId },
