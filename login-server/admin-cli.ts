@@ -8,7 +8,7 @@ import { NetworkId, parseHandle } from "../protocol/identifiers.ts";
 import { HttpError } from "../protocol/login-api.ts";
 import { readable } from "../protocol/network-key.ts";
 import { ADMIN_API, ADMIN_FILE, type AdminApi, AdminFile, Standing } from "./admin-api.ts";
-import { table } from "./text-table.ts";
+import { table, terminalJson } from "./text-table.ts";
 
 export const ADMIN_HELP = `Runs the network of a login server that is running on this machine.
 
@@ -215,7 +215,7 @@ export async function administrate(
   }
   const folder = values.data ?? environment.KITH_LOGIN_DATA ?? "login-data";
   const { json, text } = await command({ ask: asker(folder), subject, values });
-  write(`${values.json ? JSON.stringify(json) : text}\n`);
+  write(`${values.json ? terminalJson(json) : text}\n`);
 }
 
 function parse(args: readonly string[]) {

@@ -68,7 +68,7 @@ export interface HttpServerParts {
   readonly page?: (path: string) => Promise<Page | null>;
   /** Certificate and key in PEM; null for plain HTTP. */
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | null;
-  /** Plain HTTP from elsewhere than these and loopback is hung up on; null: anybody may connect. */
+  /** Believed about a client's address. Plain HTTP from elsewhere than these and loopback is hung up on; null: anybody may connect. */
   readonly proxies: TrustedProxies | null;
   readonly log: Logger;
   /** Told of each answer. */
@@ -124,10 +124,12 @@ async function respond(parts: HttpServerParts, request: IncomingMessage, respons
   const startedAt = performance.now();
   const path = (request.url ?? "").split("?")[0] ?? "";
   const candidates = routes.filter((candidate) => candidate.path === path);
-  const found = candidates.find((candidate) => candidate.verb === request.method);
+  // Node leaves the body of an answer to HEAD out.
+  const verb = request.method === "HEAD" ? "GET" : request.method;
+  const found = candidates.find((candidate) => candidate.verb === verb);
   let shown = found?.path ?? null;
   try {
-    const page = request.method === "GET" && candidates.length === 0 ? await parts.page?.(path) : null;
+    const page = verb === "GET" && candidates.length === 0 ? await parts.page?.(path) : null;
     if (page) {
       shown = "page";
       sendPage(response, page);

@@ -8,6 +8,7 @@ import { runBackupCommand } from "./backup-commands.ts";
 import { KEYS_FILE } from "./data-folder.ts";
 import { HELP, parseCommandLine, type ServerOptions } from "./options.ts";
 import { type LoginServer, type LoginServerOptions, startLoginServer } from "./server.ts";
+import { serverLog } from "./server-log.ts";
 
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
@@ -29,7 +30,7 @@ function say(text: string): void {
 }
 
 async function serve(options: ServerOptions): Promise<void> {
-  const log = pino({ level: options["log-level"] }, pino.destination({ dest: 2, sync: true }));
+  const log = serverLog(options["log-level"], pino.destination({ dest: 2, sync: true }));
   const server = await startLoginServer(startOptions(options, log));
   const stop = () => {
     server.close().then(

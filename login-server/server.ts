@@ -134,7 +134,7 @@ export async function startLoginServer(options: LoginServerOptions): Promise<Log
       routes: loginRoutes({ name, now, ...services }),
       page: async (path) => landingPage(path, landing) ?? (await healthPage(path, data.storage.db)),
       tls,
-      proxies: tls ? null : proxies,
+      proxies,
       log,
       answered: metrics.answered,
     });

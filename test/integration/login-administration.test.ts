@@ -156,10 +156,12 @@ test("what people have named their devices cannot rewrite the terminal", async (
   const dataFolder = servers.folder();
   const { url } = await servers.start({ dataFolder });
   const { body } = await registrationBody(url, newUser("alice"));
-  await post(url, "/v1/register/finish", { ...body, deviceName: "\u001b[2J\u202ephone" });
+  await post(url, "/v1/register/finish", { ...body, deviceName: "\u001b[2J\u202ephone\u009b1m\u{e0001}" });
   const shown = await admin(dataFolder, "user", "alice");
   expect(shown).toContain("\ufffd[2J\ufffdphone");
-  for (const hidden of ["\u001b", "\u202e"]) expect(shown).not.toContain(hidden);
+  const json = await admin(dataFolder, "user", "alice", "--json");
+  for (const hidden of ["\u001b", "\u202e", "\u009b", "\u{e0001}"]) expect(shown + json).not.toContain(hidden);
+  expect(JSON.parse(json)).toMatchObject({ devices: [{ name: "\u001b[2J\u202ephone\u009b1m\u{e0001}" }] });
 });
 
 test("only who can read the data folder administers, and only while the server runs", async () => {

@@ -216,6 +216,15 @@ test("paths and verbs that do not exist are refused in the same form", async () 
   expect((await post(server.url, LOGIN_HTTP.network.path, {})).status).toBe(405);
 });
 
+test("whoever only asks whether something is there is told, without a body", async () => {
+  const statuses = ["/v1/network", "/health", "/ready", `/i/${"x".repeat(32)}`, "/nothing"].map(async (path) => {
+    const answer = await fetch(`${server.url}${path}`, { method: "HEAD" });
+    expect(await answer.text()).toBe("");
+    return answer.status;
+  });
+  expect(await Promise.all(statuses)).toEqual([200, 200, 200, 200, 404]);
+});
+
 test("answers are never stored on the way nor taken for anything but JSON", async () => {
   for (const answer of [await get(server.url, "/v1/network"), await get(server.url, "/nothing")]) {
     expect(answer.headers.get("cache-control")).toBe("no-store");

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Writable } from "node:stream";
-import { pino } from "pino";
 import { expect, test } from "vitest";
+import { serverLog } from "../../login-server/server-log.ts";
 import {
   enrol,
   enrolmentBody,
@@ -116,7 +116,7 @@ test("the log names no person, address, device or token", async () => {
       done();
     },
   });
-  const server = await servers.start({ log: pino({ level: "trace" }, sink), enrolmentToken: TOKEN });
+  const server = await servers.start({ log: serverLog("trace", sink), enrolmentToken: TOKEN });
   const { url } = server;
   const alice = await register(url, "alice.in.wonderland", PASSWORD);
   await register(url, "bob.the.builder");
@@ -126,8 +126,11 @@ test("the log names no person, address, device or token", async () => {
   await post(url, "/v1/supernodes/enrol", await enrolmentBody(url, newSupernode(1), `${TOKEN}x`));
   await post(url, "/v1/login/finish", { attempt: "alice.in.wonderland" });
   await post(url, "/alice.in.wonderland", {});
+  const refusedRow = { code: "23505", detail: "Key (handle)=(alice.in.wonderland) already exists.", where: "rabbit" };
+  serverLog("trace", sink).error({ err: Object.assign(new Error("duplicate key"), refusedRow) }, "internal");
   await server.close();
   const log = [Buffer.concat(lines)];
+  expect(log[0]?.toString()).toContain('"code":"23505"');
   expect(log[0]?.toString()).toContain('"route":"/v1/register/finish"');
   expect(log[0]?.toString()).not.toContain("127.0.0.1");
   const words = ["wonderland", "the.builder", "rabbit", TOKEN, "relay.example", alice.userId, alice.deviceId, PASSWORD];

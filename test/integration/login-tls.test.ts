@@ -52,19 +52,21 @@ async function shownAt(port: number): Promise<string> {
   return fingerprint256;
 }
 
-/** A request by TLS, past the certificate. */
-function secureGet(
+/** A request by TLS, past the certificate: a POST if it has a body. */
+function secureRequest(
   url: string,
   headers: Record<string, string> = {},
+  posted: string | null = null,
 ): Promise<{ status: number; body: string; headers: NodeJS.Dict<string | string[]> }> {
   return new Promise((resolve, reject) => {
-    httpsRequest(url, { rejectUnauthorized: false, headers }, async (response) => {
+    const method = posted === null ? "GET" : "POST";
+    httpsRequest(url, { method, rejectUnauthorized: false, headers }, async (response) => {
       let body = "";
       for await (const chunk of response) body += String(chunk);
       resolve({ status: response.statusCode ?? 0, body, headers: response.headers });
     })
       .on("error", reject)
-      .end();
+      .end(posted ?? undefined);
   });
 }
 
@@ -95,7 +97,9 @@ test("with a certificate of its own it speaks TLS, and its sockets too", async (
   const server = await servers.start({ tls: { cert, key } });
   expect(server.url).toBe(`https://127.0.0.1:${server.port}`);
   expect(await shownAt(server.port)).toBe(fingerprint);
-  expect(JSON.parse((await secureGet(`${server.url}/v1/network`)).body)).toMatchObject({ networkId: server.networkId });
+  expect(JSON.parse((await secureRequest(`${server.url}/v1/network`)).body)).toMatchObject({
+    networkId: server.networkId,
+  });
   expect(await challengedAt(server.url)).toBe(32);
 });
 
@@ -144,6 +148,24 @@ test("what a client writes about its own address is believed of a named proxy on
   expect(await start(proxied.url, "198.51.100.9, 192.0.2.2")).toBe("rate-limited");
 });
 
+test("a named proxy that speaks TLS to the server is believed too", async () => {
+  const tls = await certificateIn(servers.folder());
+  const rates = { registration: { burst: 1, perSecond: 0.001 } };
+  const server = await servers.start({ tls, proxies: ["127.0.0.1"], rates });
+  const start = async (address: string) => {
+    const headers = { "content-type": "application/json", "x-forwarded-for": address };
+    const { body } = await secureRequest(
+      `${server.url}/v1/register/start`,
+      headers,
+      '{"handle":"alice","request":"AAAA"}',
+    );
+    return (JSON.parse(body) as { error: { code: string } }).error.code;
+  };
+  expect(await start("192.0.2.1")).toBe("malformed");
+  expect(await start("192.0.2.2")).toBe("malformed");
+  expect(await start("192.0.2.2")).toBe("rate-limited");
+});
+
 /** A free port for a program that takes none by itself. */
 async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");
@@ -155,7 +177,10 @@ async function freePort(): Promise<number> {
 }
 
 /** nginx with the recipe of packaging/, on ports and files of the test's own. */
-async function startNginx(backend: number, folder: string): Promise<{ url: string; log: () => string }> {
+async function startNginx(
+  backend: number,
+  folder: string,
+): Promise<{ url: string; log: () => string; errors: () => string }> {
   const { cert, key } = await certificateIn(folder);
   const port = await freePort();
   const log = join(folder, "access.log");
@@ -165,7 +190,7 @@ async function startNginx(backend: number, folder: string): Promise<{ url: strin
     .replace("/etc/letsencrypt/live/login.example.org/fullchain.pem", cert)
     .replace("/etc/letsencrypt/live/login.example.org/privkey.pem", key)
     .replace("/var/log/nginx/kith.log", log)
-    .replace("127.0.0.1:7440", `127.0.0.1:${backend}`);
+    .replaceAll("127.0.0.1:7440", `127.0.0.1:${backend}`);
   const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((kind) => `${kind}_temp_path ${join(folder, kind)};`)
     .join("\n");
@@ -191,12 +216,13 @@ http { ${paths} ${recipe} }`,
   const url = `https://127.0.0.1:${port}`;
   await until(async () => {
     if (child.exitCode !== null) throw new Error(`nginx: ${words}`);
-    return secureGet(`${url}/health`).then(
+    return secureRequest(`${url}/health`).then(
       ({ status }) => status === 200,
       () => false,
     );
   }, 20_000);
-  return { url, log: () => readFileSync(log, "utf8") };
+  const errors = () => readFileSync(join(folder, "error.log"), "utf8");
+  return { url, log: () => readFileSync(log, "utf8"), errors };
 }
 
 test("behind a real nginx, by the recipe, requests and sockets get through, addresses are the clients', and invitations stay out of its log", async (context) => {
@@ -206,11 +232,11 @@ test("behind a real nginx, by the recipe, requests and sockets get through, addr
     publicUrl: "https://login.example.org",
     rates: { registration: { burst: 1, perSecond: 0.001 } },
   });
-  const { url, log } = await startNginx(server.port, servers.folder());
-  expect(JSON.parse((await secureGet(`${url}/v1/network`)).body)).toMatchObject({ networkId: server.networkId });
+  const { url, log, errors } = await startNginx(server.port, servers.folder());
+  expect(JSON.parse((await secureRequest(`${url}/v1/network`)).body)).toMatchObject({ networkId: server.networkId });
   expect(await challengedAt(url)).toBe(32);
   const token = server.firstInvitation?.token ?? "";
-  const page = await secureGet(`${url}/i/${token}`);
+  const page = await secureRequest(`${url}/i/${token}`);
   expect(page.status).toBe(200);
   expect(page.body).toContain(`invitation=${token}`);
   expect(page.body).toContain(encodeURIComponent("https://login.example.org"));
@@ -220,22 +246,16 @@ test("behind a real nginx, by the recipe, requests and sockets get through, addr
   const spoofed = { "content-type": "application/json", "x-forwarded-for": "198.51.100.1" };
   const answers = [];
   for (const _ of [1, 2]) {
-    const answer = await new Promise<string>((resolve, reject) => {
-      const sent = httpsRequest(
-        `${url}/v1/register/start`,
-        { method: "POST", rejectUnauthorized: false, headers: spoofed },
-        async (response) => {
-          let body = "";
-          for await (const chunk of response) body += String(chunk);
-          resolve(body);
-        },
-      );
-      sent.on("error", reject);
-      sent.end(JSON.stringify({ handle: "alice", request: "AAAA" }));
-    });
-    answers.push(codeOf({ status: 0, headers: new Headers(), body: JSON.parse(answer) as Record<string, unknown> }));
+    const { body } = await secureRequest(`${url}/v1/register/start`, spoofed, '{"handle":"alice","request":"AAAA"}');
+    answers.push((JSON.parse(body) as { error: { code: string } }).error.code);
   }
   expect(answers).toEqual(["malformed", "rate-limited"]);
+  // Nor does nginx complain of them by name when the server is away.
+  await server.close();
+  expect((await secureRequest(`${url}/i/${token}`)).status).toBe(502);
+  expect((await secureRequest(`${url}/health`)).status).toBe(502);
+  await until(() => errors().includes("/health"), 10_000);
+  expect(errors()).not.toContain(token);
 }, 60_000);
 
 test("the page of an invitation opens the app, runs nothing, and says nothing about whether it is good", async () => {
