@@ -14,11 +14,13 @@ import { encodeUserCertificate, type SupernodeCertificate } from "../protocol/ce
 import { Handle, type InboxId, type UserId } from "../protocol/identifiers.ts";
 import { TIMES } from "../protocol/limits.ts";
 import { nodeSignatures, type SigningKeyPair, signingKeyPair, userIdOf } from "../protocol/node-crypto.ts";
+import type { OpenStream } from "../protocol/pinned-tls.ts";
 import type { UserPresence } from "../protocol/presence.ts";
 import { type Signed, signBody, statement } from "../protocol/signed.ts";
 import type { TrustAnchor } from "../protocol/trust.ts";
+import type { AttachTurns } from "./attach-turns.ts";
 
-export type LoadSurroundings = Omit<AttachmentSurroundings, "routes">;
+export type LoadSurroundings = Omit<AttachmentSurroundings, "routes"> & { readonly turns: AttachTurns };
 
 /** What a watcher was told of somebody last. */
 interface Seen {
@@ -32,12 +34,15 @@ export class LoadNode {
   readonly #hosts: HostBook;
   readonly #seen = new Map<UserId, Seen>();
   #watched: readonly LoadNode[] = [];
+  readonly #turns: AttachTurns;
+  #hasTurn = false;
   #registeredAt: SupernodeLink | null = null;
   #sequence = 0;
 
   /** @param number decides its address, so that to supernodes it is a person with a line of their own */
   constructor(number: number, anchor: TrustAnchor, networkKeys: SigningKeyPair, surroundings: LoadSurroundings) {
-    const { random, clock } = surroundings;
+    const { random, clock, turns } = surroundings;
+    this.#turns = turns;
     const keys = signingKeyPair(random(32));
     const deviceId = newDeviceId(random);
     this.userId = userIdOf(keys.publicKey);
@@ -75,7 +80,7 @@ export class LoadNode {
     this.attachment = new Attachment(
       { anchor, signSecret: keys.secretKey, certificate: () => certificate },
       this.#hosts,
-      { ...surroundings, routes: { to: async () => async (host, port) => connect({ host, port, localAddress }) } },
+      { ...surroundings, routes: { to: () => this.#openFrom(localAddress) } },
       {
         atHome: async (link) => {
           this.#registeredAt = null;
@@ -90,8 +95,8 @@ export class LoadNode {
         deliver: async () => {},
         keyLogHead: () => undefined,
         presence: (presence) => this.#see(presence),
-        troubled: () => {},
-        linksChanged: () => {},
+        troubled: () => this.#attemptOver(),
+        linksChanged: () => this.#attemptOver(),
       },
     );
     const directory = { apply: (presence: UserPresence) => this.#see(presence), keepOnly: () => {} };
@@ -121,6 +126,18 @@ export class LoadNode {
       const seen = this.#seen.get(userId);
       return seen?.isOnline === true && seen.inbox === attachment.home?.inbox;
     });
+  }
+
+  /** The attempt begins when it may: its own time-outs count from then. */
+  async #openFrom(localAddress: string): Promise<OpenStream> {
+    if (!this.#hasTurn) await this.#turns.take();
+    this.#hasTurn = true;
+    return async (host, port) => connect({ host, port, localAddress });
+  }
+
+  #attemptOver(): void {
+    if (this.#hasTurn) this.#turns.giveBack();
+    this.#hasTurn = false;
   }
 
   #see({ userId, devices: [device] }: UserPresence): void {

@@ -9,6 +9,7 @@ import { trustAnchor } from "../protocol/network-trust.ts";
 import { signingKeyPair } from "../protocol/node-crypto.ts";
 import { trustSupernodeList } from "../protocol/trust.ts";
 import { LoadNode } from "./attach-load-node.ts";
+import { AttachTurns } from "./attach-turns.ts";
 
 export const LoadOrder = z.discriminatedUnion("kind", [
   z.object({
@@ -41,6 +42,9 @@ export const LoadTally = z.object({
 });
 export type LoadTally = z.infer<typeof LoadTally>;
 
+/** Of one process. */
+const ATTEMPTS_AT_ONCE = 64;
+
 export async function runAttachLoad(): Promise<void> {
   let load: Load | undefined;
   process.on("message", (message) => {
@@ -66,6 +70,7 @@ class Load {
       random: (length: number) => new Uint8Array(randomBytes(length)),
       log: silentLog,
       background: new Background(silentLog),
+      turns: new AttachTurns(ATTEMPTS_AT_ONCE),
     };
     this.#supernodes = trustSupernodeList(anchor, Buffer.from(list, "base64")).value.supernodes;
     const known = this.#supernodes.filter(({ value }) => only === null || value.supernodeId === only);

@@ -9,7 +9,7 @@ import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { type LoadOrder, LoadTally } from "./attach-load.ts";
-import { benchBareTls } from "./bench-attach-floor.ts";
+import { benchFloor } from "./bench-attach-floor.ts";
 import { type BenchNetwork, type BenchSupernode, startBenchNetwork } from "./bench-attach-network.ts";
 import { Failure } from "./failure.ts";
 import { type OwnedProcess, own } from "./owned-process.ts";
@@ -20,8 +20,8 @@ const OPTIONS = {
   nodes: { type: "string", default: "10000" },
   supernodes: { type: "string", default: "4" },
   buddies: { type: "string", default: "5" },
-  /** Two rounds of pings. */
-  "idle-seconds": { type: "string", default: "50" },
+  /** A round of pings, and some more. */
+  "idle-seconds": { type: "string", default: "40" },
   /** Only the part about idle nodes. */
   "idle-only": { type: "boolean", default: false },
 } as const;
@@ -44,11 +44,21 @@ export async function benchAttach(args: readonly string[]): Promise<void> {
   const network = await startBenchNetwork(Number(values.supernodes), nodes);
   const crowd = new Crowd(nodes);
   try {
-    const mbBareTls = await benchBareTls(nodes);
+    const mbBareTls = await benchFloor("tls", nodes);
     say(`${nodes} idle TLS connections of Node's own, with nothing behind them: ${mbBareTls} MB`);
+    const mbBareSocketIo = await benchFloor("socket.io", nodes);
+    say(`the same with socket.io as it comes: ${mbBareSocketIo} MB`);
     const idle = await benchIdle(network, crowd, buddies, Number(values["idle-seconds"]));
     const storms = values["idle-only"] ? {} : await benchStorms(network, crowd, nodes);
-    const figures = { nodes, supernodes: network.supernodes.length, buddies, mbBareTls, ...idle, ...storms };
+    const figures = {
+      nodes,
+      supernodes: network.supernodes.length,
+      buddies,
+      mbBareTls,
+      mbBareSocketIo,
+      ...idle,
+      ...storms,
+    };
     console.table(figures);
     say(`${availableParallelism()} cores carry both the supernodes and all the clients: times are upper bounds.`);
     if (values.json) console.log(JSON.stringify(figures));
@@ -76,6 +86,9 @@ async function benchIdle(network: BenchNetwork, crowd: Crowd, buddies: number, s
   }
   const cpuPercent = (100 * (cpuSecondsOf(home.pid) - cpuBefore)) / secondsSince(since);
   const mbAt10k = Math.round(megabytes);
+  say(
+    `${crowd.size} idle nodes: ${mbAt10k} MB, of which ${mbEmpty} MB before they came; ${round(cpuPercent)} % of a core`,
+  );
   return { attachSeconds, attachCpuSeconds, mbEmpty, mbAt10k, cpuPercentAt10k: round(cpuPercent) };
 }
 
@@ -88,13 +101,17 @@ async function benchStorms(network: BenchNetwork, crowd: Crowd, nodes: number) {
 
   const watch = new LimitWatch(network.supernodes);
   const before = cpuOf(others);
+  const crowdBefore = crowd.cpuSeconds;
   await victim.kill();
   const isElsewhere = (tally: LoadTally) => tally.right === nodes && !tally.homes[victim.supernodeId];
   const death = await crowd.until(isElsewhere, "right again after their supernode died");
   const reattachCpuSeconds = round(cpuOf(others) - before);
+  const reattachCrowdCpuSeconds = round(crowd.cpuSeconds - crowdBefore);
+  say(`CPU seconds: ${reattachCpuSeconds} of the other supernodes, ${reattachCrowdCpuSeconds} of the clients`);
   await crowd.until(haveStandby, "with a standby again");
 
   const since = performance.now();
+  const crowdBeforeAll = crowd.cpuSeconds;
   await Promise.all(network.supernodes.map((supernode) => supernode.kill()));
   await Promise.all(network.supernodes.map((supernode) => supernode.restart()));
   const downSeconds = secondsSince(since);
@@ -102,8 +119,10 @@ async function benchStorms(network: BenchNetwork, crowd: Crowd, nodes: number) {
   return {
     reattachSeconds: death.seconds,
     reattachCpuSeconds,
+    reattachCrowdCpuSeconds,
     reattachAllSeconds: round(downSeconds + restart.seconds),
     reattachAllCpuSeconds: round(cpuOf(network.supernodes)),
+    reattachAllCrowdCpuSeconds: round(crowd.cpuSeconds - crowdBeforeAll),
     lost: death.missing + restart.missing,
     mostAttached: await watch.end(),
     admissionLimit: nodes,
@@ -137,6 +156,11 @@ class Crowd {
     }
     // Their keys are made: what is measured from now on is attaching.
     await this.tally();
+  }
+
+  /** What all the clients have used. */
+  get cpuSeconds(): number {
+    return this.#processes.reduce((sum, { child }) => sum + cpuSecondsOf(child.pid ?? 0), 0);
   }
 
   tell(order: LoadOrder): void {
