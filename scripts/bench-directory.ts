@@ -133,7 +133,8 @@ async function measureNetworks(
 
 async function measureWaves(network: DirectoryNetwork, replicas: number, choice: Choice): Promise<NetworkFigures> {
   say(`${choice.records} records on ${replicas} supernodes each; looking up ${choice.lookUps} of them, twice`);
-  // Once, so that connections are there as in a network that has lived for a while.
+  await network.connect();
+  // Once, so that the code is compiled.
   await network.lookUp(choice.lookUps, spanMs(choice.lookUps, choice));
   const calm = summary(await network.lookUp(choice.lookUps, spanMs(choice.lookUps, choice)));
   say(`  ${calm.requests} requests a look-up, median ${calm.medianMs} ms, p99 ${calm.p99Ms} ms`);

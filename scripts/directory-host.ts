@@ -18,6 +18,8 @@ export interface DirectoryOrders {
   join(order: { readonly certificates: readonly string[] }): null;
   /** The fewest and the most members that a supernode here sees. */
   members(order: null): { readonly fewest: number; readonly most: number };
+  /** Every supernode here to every other one in the network. */
+  connect(order: null): Promise<null>;
   /** Leases, base64: each supernode here forgets what it held and keeps those that are its to hold. */
   fill(order: { readonly leases: readonly string[]; readonly replicas: number }): null;
   /** The leases that there are, without keeping any. */
@@ -35,8 +37,11 @@ export async function runDirectoryHost(): Promise<void> {
   let supernodes: DirectorySupernode[] = [];
   let leases: Signed<Lease>[] = [];
   let replicas = LEASE_REPLICAS;
-  /** Places of leases by the supernode here that should hold them, as long as the members are these. */
-  let expected: { readonly members: string; readonly of: readonly (readonly number[])[] } | null = null;
+  /**
+   * Places of leases by the supernode here that should hold them and has not been seen to, as long as the members are
+   * these. What is there stays there, so looking again costs little of the time that is measured.
+   */
+  let awaited: { readonly members: string; of: readonly (readonly number[])[] } | null = null;
 
   serveOrders<DirectoryOrders>({
     async open(order) {
@@ -56,10 +61,14 @@ export async function runDirectoryHost(): Promise<void> {
       const counts = supernodes.map(({ memberCount }) => memberCount);
       return { fewest: Math.min(...counts), most: Math.max(...counts) };
     },
+    async connect() {
+      await Promise.all(supernodes.map((supernode) => supernode.connect()));
+      return null;
+    },
     fill(order) {
       leases = order.leases.map((bytes) => decodeLease(Buffer.from(bytes, "base64")));
       replicas = order.replicas;
-      expected = null;
+      awaited = null;
       for (const supernode of supernodes) supernode.beginAnew(replicas);
       const table = new PlacementTable(supernodes[0]?.members ?? []);
       for (const lease of leases) {
@@ -82,21 +91,23 @@ export async function runDirectoryHost(): Promise<void> {
       );
     },
     missing({ members }) {
-      if (expected?.members !== members.join()) {
+      if (awaited?.members !== members.join()) {
         const table = new PlacementTable(members.map((id) => id as DirectorySupernode["id"]));
         const holders = leases.map(({ value }) => table.holders(value.userId, replicas));
         const of = supernodes.map(({ id }) =>
           leases.flatMap((_, place) => (holders[place]?.includes(id) ? [place] : [])),
         );
-        expected = { members: members.join(), of };
+        awaited = { members: members.join(), of };
       }
-      return supernodes.reduce((sum, supernode, at) => {
-        const places = expected?.of[at] ?? [];
-        return sum + places.filter((place) => !holds(supernode, leases[place])).length;
-      }, 0);
+      awaited.of = awaited.of.map((places, at) =>
+        places.filter((place) => !holds(supernodes[at] as DirectorySupernode, leases[place])),
+      );
+      return awaited.of.reduce((sum, places) => sum + places.length, 0);
     },
-    held: () =>
-      leases.flatMap((lease, place) => (supernodes.some((supernode) => holds(supernode, lease)) ? [place] : [])),
+    held() {
+      const held = new Set(supernodes.flatMap((supernode) => [...supernode.userIds()]));
+      return leases.flatMap((lease, place) => (held.has(lease.value.userId) ? [place] : []));
+    },
   });
 }
 

@@ -36,12 +36,18 @@ export class DirectoryLink {
   readonly #owner: LinkOwner;
   /** Who is at the other end, once that is known. */
   peer: SupernodeId | null = null;
+  /** Whether it was ever connected. */
+  wasOpen: boolean;
   #unread: Buffer = Buffer.alloc(0);
 
   constructor(socket: Socket, owner: LinkOwner) {
     this.#socket = socket;
     this.#owner = owner;
+    this.wasOpen = !socket.connecting;
     socket.setNoDelay(true);
+    socket.once("connect", () => {
+      this.wasOpen = true;
+    });
     socket.on("data", (data) => this.#read(data));
     socket.on("error", () => undefined);
     socket.on("close", () => owner.closed(this));
@@ -53,12 +59,10 @@ export class DirectoryLink {
 
   send(frame: DirectoryFrame): void {
     const encoded = encodeFrame(frame);
-    const length = Buffer.alloc(LENGTH_BYTES);
-    length.writeUInt32BE(encoded.length);
-    this.#socket.cork();
-    this.#socket.write(length);
-    this.#socket.write(encoded);
-    this.#socket.uncork();
+    const message = Buffer.allocUnsafe(LENGTH_BYTES + encoded.length);
+    message.writeUInt32BE(encoded.length);
+    message.set(encoded, LENGTH_BYTES);
+    this.#socket.write(message);
   }
 
   close(): void {

@@ -78,6 +78,11 @@ export class DirectoryNetwork {
     await Promise.all(this.#hosts.map((host) => host.process.order("fill", { leases, replicas })));
   }
 
+  /** Links between all, as in a network that has lived for a while. */
+  async connect(): Promise<void> {
+    await Promise.all(this.#hosts.map((host) => host.process.order("connect", null)));
+  }
+
   /** Looks so many records up, each once as long as there are enough, from everywhere, spread over this time. */
   async lookUp(count: number, overMs: number): Promise<LookUpOutcome[]> {
     const start = Math.floor(Math.random() * this.#leases.length);

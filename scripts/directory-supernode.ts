@@ -3,7 +3,9 @@
  * real record store, replication and look-up, with real signatures. What a supernode does
  * besides (attached nodes, relaying) is left out, so that two hundred fit a small machine.
  */
+import { setTimeout as passing } from "node:timers/promises";
 import { pino } from "pino";
+import { backoffMs } from "../protocol/backoff.ts";
 import type { DeviceId, SupernodeId, UserId } from "../protocol/identifiers.ts";
 import { type Lease, trustLease } from "../protocol/lease.ts";
 import { TIMES } from "../protocol/limits.ts";
@@ -25,6 +27,7 @@ const TICK_MS = 100;
 const UNSETTLED_MS = 15_000;
 const ANSWERS_FOR_NOTHING = 3;
 const REQUEST_MS = 5_000;
+const CONNECT_EVERY_MS = 20;
 
 export interface LookUpOutcome {
   readonly isFound: boolean;
@@ -48,6 +51,8 @@ export class DirectorySupernode implements LinkOwner {
   #replication: Replication;
   readonly #standings = new HolderStandings();
   readonly #links = new Map<SupernodeId, DirectoryLink>();
+  /** Who could not be reached, and when that may be tried again (relay/link.ts). */
+  readonly #failed = new Map<SupernodeId, { readonly times: number; readonly untilMs: number }>();
   readonly #questions = new Map<number, Question>();
   #nextQuestion = 1;
   #changedAt = Number.NEGATIVE_INFINITY;
@@ -93,6 +98,18 @@ export class DirectorySupernode implements LinkOwner {
     return this.#membership.members().size;
   }
 
+  /**
+   * Opens the links that look-ups would open in the first minutes: in earnest they stay open (relay/link.ts).
+   * The supernode with the lower ID connects.
+   */
+  async connect(): Promise<void> {
+    for (const id of [...this.members]) {
+      if (id <= this.id) continue;
+      this.#link(id);
+      await passing(CONNECT_EVERY_MS);
+    }
+  }
+
   /** Forgets all records, and keeps so many replicas from now on. */
   beginAnew(replicas: number): void {
     this.#replicas = replicas;
@@ -106,6 +123,11 @@ export class DirectorySupernode implements LinkOwner {
 
   holds(userId: UserId, deviceId: DeviceId): boolean {
     return this.#records.sequenceOf(userId, deviceId) !== null;
+  }
+
+  /** Of whom there is a record here. */
+  userIds(): Iterable<UserId> {
+    return this.#records.userIds();
   }
 
   lookUp(userId: UserId): Promise<LookUpOutcome> {
@@ -168,6 +190,11 @@ export class DirectorySupernode implements LinkOwner {
     }
     if (!link.peer || this.#links.get(link.peer) !== link) return;
     this.#links.delete(link.peer);
+    if (!link.wasOpen) {
+      const times = (this.#failed.get(link.peer)?.times ?? 0) + 1;
+      this.#failed.set(link.peer, { times, untilMs: performance.now() + backoffMs(times - 1, Math.random()) });
+      return;
+    }
     this.#membership.linkLost(link.peer);
   }
 
@@ -223,6 +250,7 @@ export class DirectorySupernode implements LinkOwner {
     const known = this.#links.get(to);
     const member = this.#membership.members().get(to);
     if (known || !member) return known;
+    if ((this.#failed.get(to)?.untilMs ?? 0) > performance.now()) return undefined;
     const link = DirectoryLink.open(member.value.port, this);
     link.peer = to;
     link.send({ type: "hello", from: this.id });

@@ -209,7 +209,7 @@ export class GossipCore {
         return;
       case "link-lost": {
         const peer = this.peer(event.supernodeId);
-        if (peer) this.#prober.probeNow(peer);
+        if (peer?.isLive) this.#prober.linkLost(peer);
         return;
       }
       case "met":

@@ -7,7 +7,7 @@ import { type GossipItem, itemBytes } from "../../protocol/gossip-item.ts";
 import { type GossipMessage, MAX_ITEMS_BYTES } from "../../protocol/gossip-message.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Appointment } from "./agenda.ts";
-import { type GossipContext, jittered, send } from "./gossip-context.ts";
+import { type GossipContext, jittered, memberCount, send } from "./gossip-context.ts";
 import { GOSSIP_LIMITS } from "./gossip-times.ts";
 import type { Peer } from "./peer.ts";
 import type { Roster } from "./roster.ts";
@@ -36,6 +36,8 @@ export class Prober {
   readonly #pickItems: PickItems;
   readonly #probes = new Map<number, Probe>();
   readonly #probed = new Set<SupernodeId>();
+  /** If nobody else says first that they are dead. */
+  readonly #toBeProbed = new Set<Peer>();
   readonly #relayed = new Map<number, RelayedProbe>();
   #nonce: number;
 
@@ -63,6 +65,24 @@ export class Prober {
     this.#probes.set(nonce, { target: peer, helpers: new Set(), nacks: 0, timeout });
     this.#probed.add(peer.id);
     this.#ping(peer, nonce);
+  }
+
+  /**
+   * The TCP link to it has broken. Whoever had one notices at the same moment, and after a massacre that is
+   * everybody of many: a few look at once, and the others give them the time to say what they have seen.
+   */
+  linkLost(peer: Peer): void {
+    const { agenda, now, times, random } = this.#context;
+    if (random() < GOSSIP_LIMITS.secondOpinions / memberCount(this.#context)) {
+      this.probeNow(peer);
+      return;
+    }
+    if (this.#toBeProbed.has(peer)) return;
+    this.#toBeProbed.add(peer);
+    agenda.schedule(now + times.probeMs * (1.5 + random()), () => {
+      this.#toBeProbed.delete(peer);
+      if (peer.status === "alive") this.probeNow(peer);
+    });
   }
 
   onPing(from: Peer, nonce: number): void {
@@ -118,6 +138,10 @@ export class Prober {
     const probe = this.#probes.get(nonce);
     if (!probe) return;
     metrics.missedAcks++;
+    if (this.#roster.isAmplyAccused(probe.target)) {
+      this.#finish(nonce, probe);
+      return;
+    }
     for (const helper of table.sample(GOSSIP_LIMITS.indirectProbes, probe.target.id)) {
       probe.helpers.add(helper.id);
       send(this.#context, helper, { type: "probe", nonce, target: probe.target.id });

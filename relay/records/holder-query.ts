@@ -49,6 +49,8 @@ export interface QueryResult {
 
 /** Holders who must say so before a user is held for gone. */
 const ANSWERS_FOR_GONE = 3;
+/** A hedge this late means that this process had no turn: the answer may be in the socket already. */
+const LATE_MS = 30;
 
 /**
  * @param holders the most responsible first
@@ -72,6 +74,9 @@ class HolderQuery {
   readonly #done: (result: QueryResult) => void;
   readonly #answers = new Map<SupernodeId, readonly LeaseRecord[]>();
   readonly #unanswered = new Set<SupernodeId>();
+  /** Holders that have not answered before another one was asked instead. */
+  readonly #hedged = new Set<SupernodeId>();
+  #hedges = 0;
   #requests = 0;
   #isOver = false;
   #cancelHedge: () => void = () => undefined;
@@ -93,6 +98,7 @@ class HolderQuery {
 
   start(): void {
     this.#cancelPatience = this.#network.after(this.#options.patienceMs, () => this.#finish());
+    this.#standings.hedges.lookUpBegun();
     if (this.#options.confidence === "first") this.#askNext();
     else while (this.#waiting.length > 0) this.#askNext();
     this.#finishIfSettled();
@@ -104,19 +110,36 @@ class HolderQuery {
     if (!holder || this.#isOver) return;
     this.#requests++;
     this.#unanswered.add(holder);
-    this.#cancelHedge = this.#network.after(this.#options.hedgeMs, () => this.#askNext());
+    this.#hedgeIn(this.#hedges === 0 ? this.#options.hedgeMs : this.#options.hedgeMs / 2);
     this.#network.ask(holder, (answer) => this.#onAnswer(holder, answer));
   }
 
+  #hedgeIn(ms: number): void {
+    const dueAt = this.#network.now() + ms;
+    this.#cancelHedge = this.#network.after(ms, () => {
+      if (this.#network.now() - dueAt > LATE_MS || this.#standings.hedges.isSpent) this.#hedgeIn(this.#options.hedgeMs);
+      else this.#hedge();
+    });
+  }
+
+  /** One more is asked, then two, then four: who has met two dead ones in a row may meet a third. */
+  #hedge(): void {
+    if (this.#waiting.length === 0) return;
+    for (const holder of this.#unanswered) this.#hedged.add(holder);
+    for (let more = 2 ** this.#hedges++; more > 0; more--) this.#askNext();
+  }
+
   #onAnswer(holder: SupernodeId, answer: HolderAnswer): void {
+    if (answer.kind === "records" && this.#hedged.delete(holder)) this.#standings.hedges.askedInVain();
     if (!this.#unanswered.delete(holder) || this.#isOver) return;
     if (answer.kind === "failed") {
       this.#standings.report(holder, answer.fault, this.#network.now());
       this.#askNext();
     } else {
       this.#answers.set(holder, answer.records);
-      // "Gone" or "nothing" needs others to say so too, and they are asked at once.
-      while (this.#answers.size + this.#unanswered.size < this.#needed && this.#waiting.length > 0) this.#askNext();
+      // "Gone" or "nothing" needs others to say so too, and they are asked at once; the first of them may know better.
+      const needed = Math.min(this.#needed, 2 * this.#answers.size + 1);
+      while (this.#answers.size + this.#unanswered.size < needed && this.#waiting.length > 0) this.#askNext();
     }
     this.#finishIfSettled();
   }
@@ -153,7 +176,7 @@ class HolderQuery {
   #judge(records: readonly LeaseRecord[]): SupernodeId[] {
     const now = this.#network.now();
     if (this.#answers.size > 0 && this.#options.confidence === "first") {
-      for (const holder of this.#unanswered) this.#standings.report(holder, "silent", now);
+      for (const holder of this.#hedged) this.#standings.report(holder, "silent", now);
     }
     const outdated: SupernodeId[] = [];
     for (const [holder, answer] of this.#answers) {

@@ -1,5 +1,6 @@
 /** What was seen of each holder: who lies or does not answer is asked last for a while, and shows in the metrics. */
 import type { SupernodeId } from "../../protocol/identifiers.ts";
+import { HedgeBudget } from "./hedge-budget.ts";
 
 export type HolderFault =
   /** It did not answer in time. */
@@ -36,6 +37,8 @@ const TIME_OF: Readonly<Record<HolderFault, keyof StandingTimes>> = {
 export class HolderStandings {
   readonly #times: StandingTimes;
   readonly #until = new Map<SupernodeId, number>();
+  /** Of all holders together: whether it helps to ask another one when one is slow. */
+  readonly hedges = new HedgeBudget();
   /** Counted in all, for the operator. */
   readonly faults: Record<HolderFault, number> = { silent: 0, refused: 0, withheld: 0, outdated: 0, forged: 0 };
 

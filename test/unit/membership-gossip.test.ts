@@ -258,6 +258,21 @@ describe("crashing", () => {
     expect(timeToKnow(true)).toBeLessThan(5 * SECOND);
   });
 
+  it("of many at once has a few look after each whose link was lost, and not everybody", () => {
+    const network = settled(60, { seed: 13 });
+    const probes = () => count(network, (node) => node.core.metrics.probes);
+    const victims = network.nodes.slice(0, 20) as SimNode[];
+    for (const victim of victims) victim.kill();
+    const before = probes();
+    for (const node of network.up) {
+      for (const victim of victims) node.handle({ type: "link-lost", supernodeId: victim.id });
+    }
+    network.time.run(SECOND);
+    expect(probes() - before).toBeLessThan((victims.length * network.up.length) / 3);
+    network.time.run(8 * SECOND);
+    expect(agree(network.up)).toBe(true);
+  });
+
   it("and starting again gives a supernode its place back, whatever was suspected of its former life", () => {
     const network = settled(30);
     const victim = network.nodes[4] as SimNode;

@@ -44,11 +44,15 @@ interface Asking {
   readonly asked: SupernodeId[];
 }
 
-/** @param answers of the holders in order; the last is that of all others */
+/**
+ * @param answers of the holders in order; the last is that of all others
+ * @param lateMs how late this process is with what it has planned
+ */
 function ask(
   answers: readonly (HolderAnswer | null)[],
   options: Partial<QueryOptions> = {},
   standings = new HolderStandings(),
+  lateMs = 0,
 ): Asking {
   const time = new VirtualTime(START);
   const asked: SupernodeId[] = [];
@@ -60,7 +64,7 @@ function ask(
     {
       now: () => time.now,
       after: (ms, task) => {
-        const appointment = time.after(ms, task);
+        const appointment = time.after(ms + lateMs, task);
         return () => time.cancel(appointment);
       },
       ask: (holder, answered) => {
@@ -88,14 +92,40 @@ describe("a look-up", () => {
     expect(tookMs).toBe(RTT_MS);
   });
 
-  it("asks the next holder after the hedge, and the slow one last from then on", () => {
+  it("asks another holder after the hedge, then two at once, and the slow ones last from then on", () => {
     const { result, tookMs, standings } = ask([SILENT, SILENT, says(record(lease))]);
-    expect(result.requests).toBe(3);
-    expect(tookMs).toBe(2 * 150 + RTT_MS);
+    expect(result.requests).toBe(4);
+    expect(tookMs).toBe(150 + 75 + RTT_MS);
     expect(standings.faults.silent).toBe(2);
     const again = ask([SILENT, SILENT, says(record(lease))], {}, standings);
     expect(again.result.requests).toBe(1);
     expect(again.asked).toEqual([holders[2]]);
+  });
+
+  it("does not ask others for nothing again and again when all are slow", () => {
+    const standings = new HolderStandings();
+    const slow = () => ask([says(record(lease))], { hedgeMs: RTT_MS / 2 }, standings).result.requests;
+    expect(slow()).toBeGreaterThan(1);
+    let requests = 0;
+    for (let lookUps = 0; lookUps < 200; lookUps++) requests += slow();
+    expect(requests).toBeLessThan(1.5 * 200);
+  });
+
+  it("asks others without end when the slow ones never answer", () => {
+    const standings = new HolderStandings();
+    let requests = 0;
+    for (let lookUps = 0; lookUps < 200; lookUps++) {
+      // As if each of them were another supernode: nothing is held against it yet.
+      standings.sweep(START + HOUR);
+      requests += ask([SILENT, says(record(lease))], {}, standings).result.requests;
+    }
+    expect(requests).toBe(2 * 200);
+  });
+
+  it("does not take its own lateness for that of a holder", () => {
+    const { result, tookMs } = ask([says(record(lease))], { hedgeMs: RTT_MS / 2 }, new HolderStandings(), 60);
+    expect(result.requests).toBe(1);
+    expect(tookMs).toBe(RTT_MS);
   });
 
   it("asks the next at once when one refuses or sends a forgery, and remembers the forger longer", () => {
