@@ -1,13 +1,14 @@
 /** Everything that Kith keeps for an account, in words that another program can read: what the server has, and what this device has. */
 import type { UserId } from "../../protocol/identifiers.ts";
 import type { LineView } from "../../protocol/ipc-schema.ts";
+import { openLabel } from "../buddies/buddy-label.ts";
 import type { AccountSession } from "../core/account-session.ts";
 
 const PAGE = 200;
 
 /** @returns JSON. Voice messages are named, not contained. @throws KithError `login-server-unreachable` */
 export async function exportData(session: AccountSession): Promise<string> {
-  const { handle, network, loginServer } = session.account;
+  const { handle, network, loginServer, keys } = session.account;
   const atServer = await session.sync.session.request("account", {});
   const buddies = session.buddies.all();
   const conversations = [];
@@ -25,7 +26,15 @@ export async function exportData(session: AccountSession): Promise<string> {
       loginServer,
       ...atServer,
     },
-    buddies: buddies.map(({ userId, handle: name, state, greeting }) => ({ userId, handle: name, state, greeting })),
+    profile: session.profile.view,
+    buddies: buddies.map(({ userId, handle: name, state, greeting, blocked, label }) => ({
+      userId,
+      handle: name,
+      state,
+      greeting,
+      blocked,
+      ...openLabel(label, keys),
+    })),
     conversations,
   };
   return `${JSON.stringify(data, null, 2)}\n`;

@@ -199,11 +199,15 @@ test("an export has the account, its devices, buddies and conversations", async 
   await alice.methods.acceptBuddy({ userId: alice.idOf("bob") });
   await alice.until(() => alice.buddy("bob")?.relation === "buddy", "buddies");
   await alice.say("bob", "kept for you");
+  await alice.methods.labelBuddy({ userId: alice.idOf("bob"), alias: "Bobby", groups: ["Chess"] });
+  await alice.methods.setFindable({ on: true, displayName: "Alice Liddell", words: "Oxford" });
+  await alice.until(() => alice.buddy("bob")?.alias === "Bobby", "labelled");
   const data = JSON.parse((await alice.methods.exportData({})).json) as Record<string, unknown>;
   expect(data).toMatchObject({
     kith: "export",
     account: { handle: "alice", userId: alice.me.userId, devices: [{ deviceId: alice.me.deviceId }] },
-    buddies: [{ handle: "bob", state: "buddy" }],
+    profile: { on: true, displayName: "Alice Liddell", words: "Oxford" },
+    buddies: [{ handle: "bob", state: "buddy", blocked: false, alias: "Bobby", groups: ["Chess"] }],
     conversations: [{ with: "bob", lines: [{ mine: true, text: "kept for you" }] }],
   });
 });
