@@ -12,6 +12,7 @@ import { nodeSignatures } from "../../protocol/node-crypto.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import { type TrustAnchor, trustSupernodeCertificate } from "../../protocol/trust.ts";
 import type { Member, Membership, MembershipChange, Stage } from "../membership-source.ts";
+import { CurrentPlacement } from "../records/current-placement.ts";
 import { PlacementTable } from "../records/placement-table.ts";
 import { SteadyClock } from "../steady-clock.ts";
 import type { IsRevoked } from "./certificate-directory.ts";
@@ -63,8 +64,7 @@ export class GossipMembership implements Membership {
   readonly #stageListeners = new Set<(stage: Stage) => void>();
   readonly #members = new Map<SupernodeId, Member>();
   readonly #clock: SteadyClock;
-  /** Of the members as they are; null until somebody asks again. */
-  #placement: PlacementTable | null = null;
+  readonly #placement: CurrentPlacement;
   readonly #saving: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
   #unreachableBy: "udp" | "tcp" | null = null;
@@ -91,6 +91,7 @@ export class GossipMembership implements Membership {
       this.#clock.now(),
     );
     this.#members.set(this.#core.id, parts.self);
+    this.#placement = new CurrentPlacement(new PlacementTable(this.#members.keys()));
     parts.port.onDatagram((datagram) => this.#receive(datagram));
     this.#saving = setInterval(() => this.#save(), SAVE_MS).unref();
     const remembered = parts.memory.read();
@@ -111,8 +112,7 @@ export class GossipMembership implements Membership {
   }
 
   placement(): PlacementTable {
-    this.#placement ??= new PlacementTable(this.#members.keys());
-    return this.#placement;
+    return this.#placement.table();
   }
 
   holdersOf(userId: UserId, count?: number): SupernodeId[] {
@@ -140,7 +140,6 @@ export class GossipMembership implements Membership {
 
   /** Our own certificate has been renewed. */
   renewSelf(self: Member): void {
-    this.#members.set(self.value.supernodeId, self);
     this.#handle({ type: "certificate-renewed", certificate: self });
     this.#tell({ kind: "renewed", member: self });
   }
@@ -210,9 +209,6 @@ export class GossipMembership implements Membership {
         void this.#probeTcp(effect.certificate.value);
         break;
       case "changed":
-        if (effect.change.kind === "left") this.#members.delete(effect.change.supernodeId);
-        else this.#members.set(effect.change.member.value.supernodeId, effect.change.member);
-        if (effect.change.kind !== "renewed") this.#placement = null;
         this.#tell(effect.change);
         break;
       case "stage":
@@ -286,6 +282,13 @@ export class GossipMembership implements Membership {
   }
 
   #tell(change: MembershipChange): void {
+    if (change.kind === "left") {
+      this.#members.delete(change.supernodeId);
+      this.#placement.left(change.supernodeId);
+    } else {
+      this.#members.set(change.member.value.supernodeId, change.member);
+      this.#placement.joined(change.member.value.supernodeId);
+    }
     for (const listener of this.#listeners) listener(change);
   }
 

@@ -41,10 +41,11 @@ export interface RecordView {
 }
 
 export class PackedRecords implements RecordStore {
-  #arena = new SlabArena();
+  #arena: SlabArena;
   #index: UserIndex;
   readonly #secret: IndexSecret;
   readonly #segmentBits: number;
+  readonly #slabBytes: number | undefined;
   readonly #copies = new LeaseCopies();
   readonly #wantedUser = new Uint8Array(USER_ID_BYTES);
   readonly #wantedWords = new Int32Array(this.#wantedUser.buffer);
@@ -53,10 +54,12 @@ export class PackedRecords implements RecordStore {
   #prefix: Buffer | null = null;
   #expirySlab = 0;
 
-  /** @param segmentBits of the index: fewer for a store that stays small */
-  constructor(secret: IndexSecret, segmentBits: number = DEFAULT_SEGMENT_BITS) {
+  /** Fewer segment bits of the index, and smaller slabs (as SlabArena), are for a store that stays small. */
+  constructor(secret: IndexSecret, segmentBits: number = DEFAULT_SEGMENT_BITS, slabBytes?: number) {
     this.#secret = secret;
     this.#segmentBits = segmentBits;
+    this.#slabBytes = slabBytes;
+    this.#arena = new SlabArena(slabBytes);
     this.#index = new UserIndex(segmentBits);
   }
 
@@ -189,7 +192,7 @@ export class PackedRecords implements RecordStore {
   }
 
   close(): void {
-    this.#arena = new SlabArena();
+    this.#arena = new SlabArena(this.#slabBytes);
     this.#index = new UserIndex(this.#segmentBits);
   }
 

@@ -16,6 +16,12 @@ export interface TableChanges {
   readonly left: readonly SupernodeId[];
 }
 
+/** Of each member: the first 32 bits of its ID, and the second, mixed. */
+interface MemberWords {
+  readonly first: Int32Array;
+  readonly mixedSecond: Int32Array;
+}
+
 export class PlacementTable {
   readonly members: readonly SupernodeId[];
   /** From an ID to its index plus one, by open addressing: a Map would take half of the table's memory. */
@@ -26,10 +32,12 @@ export class PlacementTable {
   /** Whoever weighs less is no holder, but once in a billion. */
   readonly #leastHigh: number;
 
-  constructor(members: Iterable<SupernodeId>) {
+  /** @param words if they are known: reading them is most of the work */
+  constructor(members: Iterable<SupernodeId>, words?: MemberWords) {
     this.members = [...members];
-    this.#first = Int32Array.from(this.members, (id) => Number.parseInt(id.slice(0, 8), 16));
-    this.#mixedSecond = Int32Array.from(this.members, (id) => mix(Number.parseInt(id.slice(8, 16), 16)));
+    const { first, mixedSecond } = words ?? wordsOf(this.members);
+    this.#first = first;
+    this.#mixedSecond = mixedSecond;
     this.#slots = new Int32Array(2 ** Math.ceil(Math.log2(2 * this.members.length + 2)));
     for (let index = 0; index < this.members.length; index++) {
       this.#slots[this.#slotOf(this.members[index] as SupernodeId, this.#first[index] as number)] = index + 1;
@@ -39,6 +47,19 @@ export class PlacementTable {
 
   has(id: SupernodeId): boolean {
     return this.#indexOf(id) >= 0;
+  }
+
+  /** The table of these members after some have come and gone: made several times faster than anew. */
+  after({ joined, left }: TableChanges): PlacementTable {
+    const gone = new Uint8Array(this.members.length);
+    for (const id of left) if (this.has(id)) gone[this.#indexOf(id)] = 1;
+    const added = joined.filter((id) => !this.has(id));
+    const stays = (_: unknown, index: number) => gone[index] === 0;
+    const words = wordsOf(added);
+    return new PlacementTable([...this.members.filter(stays), ...added], {
+      first: joinedWords(this.#first.filter(stays), words.first),
+      mixedSecond: joinedWords(this.#mixedSecond.filter(stays), words.mixedSecond),
+    });
   }
 
   /** Who has come and gone since an earlier table. The same answer for everybody who shares both. */
@@ -119,4 +140,18 @@ export class PlacementTable {
   #low(high: number, second: number, index: number): number {
     return mix(high ^ second ^ (this.#first[index] as number)) >>> 11;
   }
+}
+
+function wordsOf(members: readonly SupernodeId[]): MemberWords {
+  return {
+    first: Int32Array.from(members, (id) => Number.parseInt(id.slice(0, 8), 16)),
+    mixedSecond: Int32Array.from(members, (id) => mix(Number.parseInt(id.slice(8, 16), 16))),
+  };
+}
+
+function joinedWords(some: Int32Array, more: Int32Array): Int32Array {
+  const all = new Int32Array(some.length + more.length);
+  all.set(some);
+  all.set(more, some.length);
+  return all;
 }

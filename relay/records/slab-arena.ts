@@ -28,6 +28,7 @@ interface Slab {
 
 /** The first byte of a used cell is never zero: that is how a walk tells it from a free one. */
 export class SlabArena {
+  readonly #unitsPerSlab: number;
   readonly #slabs: (Slab | null)[] = [];
   /** The slabs' memory again: a look-up reads this and nothing else of them. */
   readonly #words: Int32Array[] = [];
@@ -35,6 +36,12 @@ export class SlabArena {
   readonly #vacant: number[] = [];
   /** By cell size in units: slabs that still have room. */
   readonly #roomy = new Map<number, Set<number>>();
+
+  /** @param slabBytes less than the usual half megabyte for a store that stays small among thousands in one process */
+  constructor(slabBytes: number = SLAB_BYTES) {
+    if (slabBytes > SLAB_BYTES) throw new RangeError(`slabs of more than ${SLAB_BYTES} bytes`);
+    this.#unitsPerSlab = Math.floor(slabBytes / UNIT_BYTES);
+  }
 
   /** A cell of at least `bytes` bytes; its contents are arbitrary, and the first byte must be set to non-zero. */
   allocate(bytes: number): Cell {
@@ -107,7 +114,7 @@ export class SlabArena {
   }
 
   get allocatedBytes(): number {
-    return (this.#slabs.length - this.#vacant.length) * SLAB_BYTES;
+    return (this.#slabs.length - this.#vacant.length) * this.#unitsPerSlab * UNIT_BYTES;
   }
 
   /**
@@ -135,12 +142,12 @@ export class SlabArena {
     for (const number of roomy) return number;
     const number = this.#vacant.pop() ?? this.#slabs.length;
     if (number >= 1 << 16) throw new RangeError("the arena is full: 32 GiB");
-    const memory = new ArrayBuffer(SLAB_BYTES);
+    const memory = new ArrayBuffer(this.#unitsPerSlab * UNIT_BYTES);
     this.#words[number] = new Int32Array(memory);
     this.#slabs[number] = {
       memory: Buffer.from(memory),
       cellUnits,
-      cells: Math.floor(UNITS_PER_SLAB / cellUnits),
+      cells: Math.floor(this.#unitsPerSlab / cellUnits),
       fresh: 0,
       live: 0,
       freed: NONE,

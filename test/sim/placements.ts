@@ -1,6 +1,5 @@
 /** Placement tables of simulated supernodes: those who see the same members share one, as thousands mostly do. */
-import type { SupernodeId } from "../../protocol/identifiers.ts";
-import { PlacementTable } from "../../relay/records/placement-table.ts";
+import type { PlacementTable } from "../../relay/records/placement-table.ts";
 import type { SimNode } from "./sim-node.ts";
 
 /** After a massacre hardly two see the same: then keeping more would help nobody. */
@@ -10,19 +9,14 @@ export class Placements {
   readonly #byView = new Map<string, PlacementTable>();
 
   /** As this supernode sees the network. */
-  of(node: SimNode): PlacementTable {
+  of(node: SimNode, make: () => PlacementTable): PlacementTable {
     const view = node.viewHash.join();
     const known = this.#byView.get(view);
     if (known) return known;
-    const table = new PlacementTable(membersOf(node));
+    const table = make();
     this.#byView.set(view, table);
     const [oldest] = this.#byView.keys();
     if (this.#byView.size > KEPT && oldest !== undefined) this.#byView.delete(oldest);
     return table;
   }
-}
-
-function* membersOf(node: SimNode): Generator<SupernodeId> {
-  yield node.id;
-  for (const { id } of node.core.members) yield id;
 }

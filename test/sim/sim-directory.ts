@@ -49,8 +49,8 @@ export class SimDirectory {
 
   constructor(options: SimDirectoryOptions) {
     this.gossip = new SimGossip(options);
-    this.gossip.onChange = (node, change) => this.#onChange(node, change);
     const nodes = this.gossip.form(options.supernodes);
+    this.gossip.onChange = (node, change) => this.#onChange(node, change);
     for (const node of nodes) this.#hold(node);
     for (let count = options.supernodes * options.usersPerSupernode; count > 0; count--) {
       this.#settle(this.gossip.random() < options.awayShare);
@@ -210,8 +210,10 @@ export class SimDirectory {
 
   #onChange(node: SimNode, change: MembershipChange): void {
     if (change.kind === "renewed") return;
-    this.#holders.get(node.id)?.membersChanged();
+    const holder = this.#holders.get(node.id);
     const id = change.kind === "left" ? change.supernodeId : change.member.value.supernodeId;
+    if (change.kind === "joined") holder?.memberJoined(id);
+    else holder?.memberLeft(id);
     const subject = this.gossip.node(id);
     if (!subject) return;
     if (change.kind === "joined") this.deaths.onAlive(node, subject, this.now);

@@ -1,10 +1,11 @@
 /** The directory's part of a simulated supernode: the real record store and the real replication. */
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import { type ReplicationMessage, replicationBytes } from "../../protocol/replication-message.ts";
+import { CurrentPlacement } from "../../relay/records/current-placement.ts";
 import { HolderStandings } from "../../relay/records/holder-standing.ts";
 import { PackedLease } from "../../relay/records/packed-lease.ts";
 import { PackedRecords } from "../../relay/records/packed-records.ts";
-import type { PlacementTable } from "../../relay/records/placement-table.ts";
+import { PlacementTable } from "../../relay/records/placement-table.ts";
 import { Replication } from "../../relay/records/replication.ts";
 import { REPLICATION_LIMITS, ReplicationMetrics } from "../../relay/records/replication-parts.ts";
 import type { Placements } from "./placements.ts";
@@ -12,12 +13,15 @@ import type { SimNode } from "./sim-node.ts";
 
 /** Rarer than in earnest (100 ms), for the sake of speed. */
 const TICK_MS = 500;
+/** A few dozen records each: thousands of stores of the usual size would be gigabytes, however empty they are. */
+const INDEX_SEGMENT_BITS = 4;
+const SLAB_BYTES = 16_384;
 /** TLS, WebSocket and IP around a message. */
 const FRAME_BYTES = 100;
 
 export class SimHolder {
   readonly node: SimNode;
-  readonly store = new PackedRecords([0x51ed, 0xc0de], 4);
+  readonly store = new PackedRecords([0x51ed, 0xc0de], INDEX_SEGMENT_BITS, SLAB_BYTES);
   readonly metrics = new ReplicationMetrics();
   readonly standings = new HolderStandings();
   readonly replication: Replication;
@@ -25,7 +29,7 @@ export class SimHolder {
   sentBytes = 0;
   changedAt: number;
   readonly #placements: Placements;
-  #table: PlacementTable | null = null;
+  readonly #current: CurrentPlacement;
 
   constructor(
     node: SimNode,
@@ -37,6 +41,7 @@ export class SimHolder {
     this.node = node;
     this.#placements = placements;
     this.changedAt = time.now;
+    this.#current = new CurrentPlacement(placements.of(node, () => new PlacementTable(node.view())));
     this.replication = new Replication(
       {
         self: node.id,
@@ -64,14 +69,17 @@ export class SimHolder {
 
   /** As this supernode sees the network. */
   get table(): PlacementTable {
-    this.#table ??= this.#placements.of(this.node);
-    return this.#table;
+    return this.#current.table((former, changes) => this.#placements.of(this.node, () => former.after(changes)));
   }
 
-  membersChanged(): void {
-    this.#table = null;
-    this.changedAt = this.node.network.time.now;
-    this.replication.membersChanged(this.changedAt);
+  memberJoined(id: SupernodeId): void {
+    this.#current.joined(id);
+    this.#membersChanged();
+  }
+
+  memberLeft(id: SupernodeId): void {
+    this.#current.left(id);
+    this.#membersChanged();
   }
 
   /** Over TCP: arrives if the other end is there, however many packets are lost. */
@@ -85,5 +93,10 @@ export class SimHolder {
         target.replication.receive(this.node.id, message, network.time.now);
       }
     });
+  }
+
+  #membersChanged(): void {
+    this.changedAt = this.node.network.time.now;
+    this.replication.membersChanged(this.changedAt);
   }
 }

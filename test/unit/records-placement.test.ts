@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { holdersOf } from "../../protocol/placement.ts";
+import { CurrentPlacement } from "../../relay/records/current-placement.ts";
 import { PlacementTable } from "../../relay/records/placement-table.ts";
 import { madeAccount, supernodeNumber } from "../support/made-leases.ts";
 
@@ -36,5 +37,34 @@ describe("placement of many users under the same members", () => {
       0,
     );
     expect(perhaps / accounts.length).toBeLessThan(60);
+  });
+
+  it("is the same whether a table is made anew or from the one before, whoever has come and gone", () => {
+    const steps = fc.array(fc.record({ number: fc.nat(40), comes: fc.boolean(), isAsked: fc.boolean() }), {
+      maxLength: 40,
+    });
+    fc.assert(
+      fc.property(steps, (changes) => {
+        const members = new Set(Array.from({ length: 20 }, (_, at) => supernodeNumber(at)));
+        const current = new CurrentPlacement(new PlacementTable(members));
+        for (const { number, comes, isAsked } of [...changes, { number: 0, comes: true, isAsked: true }]) {
+          const id = supernodeNumber(number);
+          if (comes) members.add(id);
+          else members.delete(id);
+          if (comes) current.joined(id);
+          else current.left(id);
+          if (!isAsked) continue;
+          const table = current.table();
+          expect(new Set(table.members)).toEqual(members);
+          expect(table.members.length).toBe(members.size);
+          for (const { userId } of accounts.slice(0, 2))
+            expect(table.holders(userId)).toEqual(holdersOf(userId, members));
+          for (let other = 0; other <= 40; other++) {
+            expect(table.has(supernodeNumber(other))).toBe(members.has(supernodeNumber(other)));
+          }
+        }
+      }),
+      { numRuns: 40 },
+    );
   });
 });
