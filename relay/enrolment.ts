@@ -1,6 +1,7 @@
 /** This supernode's own certificate: got from the login server, kept, and renewed in good time. */
 import { equalBytes } from "../protocol/bytes.ts";
 import { KithError } from "../protocol/errors.ts";
+import { TIMES } from "../protocol/limits.ts";
 import { enrolmentStatement } from "../protocol/login-proof.ts";
 import { signingSince } from "../protocol/network-key-chain.ts";
 import { nodeSignatures } from "../protocol/node-crypto.ts";
@@ -51,7 +52,10 @@ export async function enrol(parts: EnrolmentParts, host: string, port: number): 
   }
 }
 
-/** A fresh certificate, kept. @throws KithError from the login server */
+/**
+ * A fresh certificate, kept.
+ * @throws KithError from the login server, and `clock-skew`: other supernodes would refuse what we say by a clock that is ahead
+ */
 export async function renew(parts: EnrolmentParts, host: string, port: number): Promise<Member> {
   const { signing, tlsFingerprint } = parts.keys;
   const claim = { networkId: parts.anchor.networkId, signKey: signing.publicKey, tlsFingerprint, host, port };
@@ -62,6 +66,9 @@ export async function renew(parts: EnrolmentParts, host: string, port: number): 
   );
   if (!speaksOf(member, parts.keys) || member.value.host !== host || member.value.port !== port) {
     throw new KithError("login-server-nonsense", { address: parts.loginServer.address });
+  }
+  if (member.value.issuedAt < parts.anchor.now() - TIMES.maxClockSkewMs) {
+    throw new KithError("clock-skew", { minutes: TIMES.maxClockSkewMs / 60_000 });
   }
   parts.folder.write(FILE, member.bytes);
   return member;

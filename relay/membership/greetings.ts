@@ -2,6 +2,7 @@
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import type { Hello } from "../../protocol/gossip-packet.ts";
 import type { Announcement } from "../../protocol/gossip-statement.ts";
+import { TIMES } from "../../protocol/limits.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import { type GossipContext, greet, isGenuine, send } from "./gossip-context.ts";
 import { GOSSIP_LIMITS } from "./gossip-times.ts";
@@ -64,6 +65,11 @@ export class Greetings {
     if (known) {
       this.#roster.applyAnnouncement(announcement, null);
       return known;
+    }
+    // As of members: else those who met it would count a member that those who only hear of it refuse.
+    if (announcement.value.incarnation > now + TIMES.maxClockSkewMs) {
+      metrics.refused["from-the-future"]++;
+      return null;
     }
     if (!isGenuine(this.#context, "announcement", announcement, signKey, null)) return null;
     const peer = new Peer(certificate, announcement, null, now);

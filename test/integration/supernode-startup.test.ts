@@ -13,6 +13,7 @@ import { TestNetwork } from "../support/test-network.ts";
 import { until } from "../support/until.ts";
 
 const DAY_MS = 24 * 3_600_000;
+const MINUTE_MS = 60_000;
 
 describe("starting a supernode", () => {
   const cleanUps: (() => unknown)[] = [];
@@ -255,6 +256,14 @@ describe("starting a supernode", () => {
     await network.loginServer.close();
     now += TIMES.supernodeCertificateMs + DAY_MS;
     expect(await codeOf(startSupernode(options))).toBe("login-server-unreachable");
+  });
+
+  it("does not start for the first time by a clock that is wrong by more than five minutes, and is right by less", async () => {
+    const network = await networkOf(0);
+    const startAt = (aheadMs: number) => start(network.options({ now: () => Date.now() + aheadMs }));
+    expect(await codeOf(startAt(6 * MINUTE_MS))).toBe("clock-skew");
+    expect(await codeOf(startAt(-6 * MINUTE_MS))).toBe("clock-skew");
+    expect((await startAt(4 * MINUTE_MS)).stage().kind).toBe("member");
   });
 
   it("tells its nodes to go elsewhere before it closes, and waits until they have", async () => {

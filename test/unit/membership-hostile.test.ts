@@ -188,6 +188,16 @@ describe("an old or impossible statement", () => {
     expect(scene.refused["from-the-future"]).toBe(1);
   });
 
+  it("in a hello from more than five minutes ahead makes nobody known, for those who hear of it would refuse it", () => {
+    const scene = new Scene();
+    const stranger = new GossipActor(scene.authority);
+    scene.handle({ type: "hello", hello: stranger.hello(START + 6 * 60 * SECOND) });
+    expect(scene.core.peer(stranger.id)).toBeUndefined();
+    expect(scene.refused["from-the-future"]).toBe(1);
+    scene.handle({ type: "hello", hello: stranger.hello(START + 4 * 60 * SECOND) });
+    expect(scene.core.peer(stranger.id)).toBeDefined();
+  });
+
   it("with a certificate that is over makes no member", () => {
     const scene = new Scene();
     const stranger = new GossipActor(scene.authority, { expiresAt: START + SECOND });
