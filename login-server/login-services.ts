@@ -172,6 +172,7 @@ export function loginServices(options: ServiceOptions) {
     admission,
     login,
     passwords,
+    guesses,
     accountMethods: new AccountMethods({ accounts, administration, devices, sessions, passwords, db }),
     reports: new SupernodeReports({ db, authority, heard: () => register.changed(), now }),
     enrolment: new Enrolment({ db, authority, token: enrolmentToken, desktop, now }),

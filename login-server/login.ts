@@ -83,7 +83,7 @@ export class Login {
       throw new KithError("wrong-password", {}, { cause: error });
     }
     if (userId === null) throw new KithError("wrong-password");
-    this.#parts.guesses.succeeded(handle, subscriber);
+    this.#parts.guesses.known(handle, subscriber);
     return { handle, userId };
   }
 

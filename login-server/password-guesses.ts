@@ -6,8 +6,8 @@ import type { RateLimiter } from "./rate-limiter.ts";
 const MAX_KNOWN = 100_000;
 
 /**
- * Limits guesses by account. Whoever has signed in from an address before is not kept out by others' guesses: that
- * address has only its own limit. Handles that nobody has are counted alike, so that the limit tells nobody which those are.
+ * Limits guesses by account. Whoever is known at an address is not kept out by guesses from elsewhere: what comes from
+ * there is counted apart. Handles that nobody has are counted alike, so that the limit tells nobody which those are.
  */
 export class PasswordGuesses {
   readonly #limit: RateLimiter;
@@ -19,10 +19,12 @@ export class PasswordGuesses {
 
   /** @throws KithError `rate-limited` */
   begin(handle: Handle, subscriber: string): void {
-    if (!this.#known.has(placeOf(handle, subscriber))) this.#limit.take(handle);
+    const place = placeOf(handle, subscriber);
+    this.#limit.take(this.#known.has(place) ? place : handle);
   }
 
-  succeeded(handle: Handle, subscriber: string): void {
+  /** The password was proved from there, or a device of the account has opened a session. */
+  known(handle: Handle, subscriber: string): void {
     const place = placeOf(handle, subscriber);
     // Deleted first, so that the set stays ordered by use.
     this.#known.delete(place);

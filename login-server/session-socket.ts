@@ -14,9 +14,11 @@ import type { AccountMethods } from "./account-methods.ts";
 import type { Admission } from "./admission.ts";
 import type { BuddyLists } from "./buddy-lists.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
+import { subscriberOf } from "./client-address.ts";
 import type { DesktopSupernodes } from "./desktop-supernodes.ts";
 import type { Devices } from "./devices.ts";
 import type { KeyLog } from "./key-log/key-log.ts";
+import type { PasswordGuesses } from "./password-guesses.ts";
 import type { RateLimits } from "./rate-limits.ts";
 import type { Session, Sessions } from "./sessions.ts";
 import { refusalFor } from "./storage/storage-fault.ts";
@@ -27,6 +29,7 @@ export interface SessionSocketParts {
   readonly devices: Devices;
   readonly buddyLists: BuddyLists;
   readonly keyLog: KeyLog;
+  readonly guesses: PasswordGuesses;
   readonly sessions: Sessions;
   readonly register: SupernodeRegister;
   readonly limits: RateLimits;
@@ -51,7 +54,7 @@ const NONCE_BYTES = 32;
  * @param host where the device is seen
  */
 export function serveSession(socket: Socket, host: string, parts: SessionSocketParts): void {
-  const { authority, devices, buddyLists, keyLog, sessions, register, limits, desktop, log } = parts;
+  const { authority, devices, buddyLists, keyLog, guesses, sessions, register, limits, desktop, log } = parts;
   const { accountMethods: account } = parts;
   const end = () => void setImmediate(() => socket.disconnect(true));
   const nonce = new Uint8Array(randomBytes(NONCE_BYTES));
@@ -65,7 +68,7 @@ export function serveSession(socket: Socket, host: string, parts: SessionSocketP
     clearTimeout(challenge.timer);
     try {
       const shown = authority.recogniseUser(certificate);
-      const { signKey, userId, deviceId } = shown.value;
+      const { signKey, userId, deviceId, handle } = shown.value;
       const statement = loginSessionStatement(authority.networkId, challenge.nonce, deviceId);
       if (!nodeSignatures.verify(statement, proof, signKey)) {
         throw new KithError("signature-invalid", { what: "session" });
@@ -74,6 +77,8 @@ export function serveSession(socket: Socket, host: string, parts: SessionSocketP
       const { revision: supernodes } = await register.current();
       // Last, so that nobody who is signed out meanwhile gets past it.
       const fresh = await devices.resume(shown);
+      // Neither a restart nor another instance knows where the account has signed in before.
+      guesses.known(handle, subscriberOf(host));
       if (socket.disconnected) return { certificate: new Uint8Array(), supernodes };
       const session: Session = {
         device: { userId, deviceId },

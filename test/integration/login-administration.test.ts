@@ -279,6 +279,22 @@ test("guesses at one password from many addresses are limited, and the owner's o
   for (const from of ["192.0.2.1", "192.0.2.2", "192.0.2.3"]) await guess(from, "nobody-here");
   expect((await guess("192.0.2.4", "nobody-here"))[0]).toBe("rate-limited");
   await login(url, "alice", "secret of alice");
+  // Nor has somebody else behind the owner's address more guesses than anybody has.
+  for (const _ of [2, 3]) await guess("127.0.0.1");
+  expect((await guess("127.0.0.1"))[0]).toBe("rate-limited");
+});
+
+test("an address that a device of the account has a session from is the owner's, also after a restart", async () => {
+  const dataFolder = servers.folder();
+  const options = { dataFolder, rates: { loginAccount: { burst: 1, perSecond: 0.001 } } };
+  const before = await servers.start(options);
+  const alice = await register(before.url, "alice");
+  await before.close();
+  const { url } = await servers.start(options);
+  await post(url, "/v1/login/start", { handle: "alice", request: "A".repeat(43) });
+  await expect(login(url, "alice", alice.password)).rejects.toThrow("rate-limited");
+  await servers.open(url, alice);
+  await login(url, "alice", alice.password);
 });
 
 test("SQL and markup in every field that people write are kept as they were written", async () => {
