@@ -18,6 +18,8 @@ export interface RateOptions {
   readonly request: Rate;
   /** Buddy requests, per account: asking everybody there is. */
   readonly buddyRequest: Rate;
+  /** The same to one person: pestering somebody who has declined. */
+  readonly buddyRequestAgain: Rate;
   /** Tickets for a desktop supernode, per account: one for each start or change of address, two a day otherwise. */
   readonly supernodeTicket: Rate;
 }
@@ -31,6 +33,7 @@ export const DEFAULT_RATES: RateOptions = {
   session: { burst: 5_000, perSecond: 100 },
   request: { burst: 500, perSecond: 50 },
   buddyRequest: { burst: 500, perSecond: 0.1 },
+  buddyRequestAgain: { burst: 5, perSecond: 1 / 3_600 },
   supernodeTicket: { burst: 20, perSecond: 1 / 600 },
 };
 
@@ -53,6 +56,7 @@ export function rateLimits(
     // A session is at one instance.
     request: new RateLimiter(options.request, now),
     buddyRequest: limiter("buddyRequest"),
+    buddyRequestAgain: limiter("buddyRequestAgain"),
     supernodeTicket: limiter("supernodeTicket"),
   };
 }

@@ -124,6 +124,7 @@ export function serveSession(socket: Socket, host: string, parts: SessionSocketP
       requestBuddy: limited(
         inSession(({ userId }, { handle, greeting }) => {
           limits.buddyRequest.take(userId);
+          limits.buddyRequestAgain.take(`${userId} ${handle}`);
           return buddyLists.request(userId, handle, greeting);
         }),
       ),

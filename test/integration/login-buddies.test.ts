@@ -175,3 +175,17 @@ test("asking is limited per account, whatever the number of its sessions", async
     code("rate-limited"),
   );
 });
+
+test("whoever has declined is asked a few times more and then left in peace, and others can still be asked", async () => {
+  const { url } = await servers.start({ rates: { buddyRequestAgain: { burst: 2, perSecond: 0.001 } } });
+  const [alice, bob] = [await register(url, "alice"), await register(url, "bob")];
+  await register(url, "carol");
+  const [atAlice, atBob] = [await servers.open(url, alice), await servers.open(url, bob)];
+  const ask = (name: string) => atAlice.call("requestBuddy", { handle: handle(name), greeting: "please" });
+  for (const _ of [1, 2]) {
+    await ask("bob");
+    await atBob.call("declineBuddy", { userId: alice.userId });
+  }
+  await expect(ask("bob")).rejects.toMatchObject({ code: "rate-limited", details: { seconds: 1_000 } });
+  await ask("carol");
+});
