@@ -1,16 +1,14 @@
 /**
  * The key log's tree as it is stored: leaves one by one, and the hash of every subtree whose
- * keys share their first three digits. An epoch then costs the subtrees that it touches (some
- * 250 leaves each among a million accounts), and a proof one of them.
+ * keys share their first three digits: its branches.
  */
 import type { Kysely } from "kysely";
 import { fromHex } from "../../protocol/bytes.ts";
 import { type ChainEnd, leafValue } from "../../protocol/key-log.ts";
-import { bitOf, EMPTY_TREE, type Leaf, nodeHash, siblingsOf, subtreeHash } from "../../protocol/key-tree.ts";
+import { bitOf, EMPTY_TREE, type Leaf, nodeHash, subtreeHash } from "../../protocol/key-tree.ts";
 import type { Schema } from "../storage/schema.ts";
+import { PREFIX_BITS, PREFIX_DIGITS } from "./branch.ts";
 
-const PREFIX_DIGITS = 3;
-const PREFIX_BITS = 4 * PREFIX_DIGITS;
 const BRANCHES = 2 ** PREFIX_BITS;
 /** Sorts behind every digit. */
 const BEHIND_ALL = "g";
@@ -55,6 +53,11 @@ export class TreeTop {
     return this.#hashes[1] as Uint8Array;
   }
 
+  /** Of one branch. */
+  hashOf(prefix: string): Uint8Array {
+    return this.#hashes[placeOf(prefix)] as Uint8Array;
+  }
+
   /** The siblings down to the branch of this key, the nearest to the root first. */
   siblingsOf(key: Uint8Array): Uint8Array[] {
     const siblings: Uint8Array[] = [];
@@ -76,29 +79,9 @@ function hashNode(hashes: Uint8Array[], at: number): void {
   hashes[at] = nodeHash(hashes[2 * at] as Uint8Array, hashes[2 * at + 1] as Uint8Array);
 }
 
-/** The top of the newest tree, kept from one look to the next: loading it takes thousands of hashes. */
-export class NewestTop {
-  #newest: { readonly epoch: number; readonly top: TreeTop } | null = null;
-
-  async at(db: Kysely<Schema>, epoch: number): Promise<TreeTop> {
-    if (this.#newest?.epoch === epoch) return this.#newest.top;
-    const top = await TreeTop.load(db);
-    this.keep(epoch, top);
-    return top;
-  }
-
-  keep(epoch: number, top: TreeTop): void {
-    this.#newest = { epoch, top };
-  }
-}
-
-/** What the branch hashes to once these chains end so, by their tree keys; nothing is stored. */
-export async function branchHash(
-  db: Kysely<Schema>,
-  prefix: string,
-  ends: ReadonlyMap<string, ChainEnd> = new Map(),
-): Promise<Uint8Array> {
-  return subtreeHash(await leavesBelow(db, prefix, ends), PREFIX_BITS);
+/** What the branch hashes to, from its leaves. */
+export async function branchHash(db: Kysely<Schema>, prefix: string): Promise<Uint8Array> {
+  return subtreeHash(await leavesBelow(db, prefix), PREFIX_BITS);
 }
 
 export async function storeBranch(db: Kysely<Schema>, prefix: string, hash: Uint8Array): Promise<void> {
@@ -109,12 +92,8 @@ export async function storeBranch(db: Kysely<Schema>, prefix: string, hash: Uint
     .execute();
 }
 
-/** The siblings below the key's branch, the nearest to the root first. */
-export async function siblingsInBranch(db: Kysely<Schema>, treeKey: string): Promise<Uint8Array[]> {
-  return siblingsOf(fromHex(treeKey), await leavesBelow(db, prefixOf(treeKey)), PREFIX_BITS);
-}
-
-async function leavesBelow(
+/** The leaves whose keys begin so, once these chains end so, by their tree keys; sorted by key. */
+export async function leavesBelow(
   db: Kysely<Schema>,
   prefix: string,
   ends: ReadonlyMap<string, ChainEnd> = new Map(),

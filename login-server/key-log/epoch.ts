@@ -15,7 +15,9 @@ import { HASH_BYTES } from "../../protocol/key-tree.ts";
 import type { CertificateAuthority } from "../certificate-authority.ts";
 import type { Schema } from "../storage/schema.ts";
 import { claimKeyLogEpoch } from "../storage/serial.ts";
-import { branchHash, NewestTop, prefixOf, storeBranch, type TreeTop } from "./branches.ts";
+import type { Branch } from "./branch.ts";
+import { prefixOf, storeBranch, type TreeTop } from "./branches.ts";
+import { KnownTree } from "./known-tree.ts";
 
 /** Entries of one epoch, so that none holds the database for long; the rest waits for the next. */
 const MAX_EPOCH_ENTRIES = 1_000;
@@ -33,7 +35,7 @@ interface Draft {
   readonly after: number;
   readonly serials: readonly number[];
   readonly ends: ReadonlyMap<string, ChainEnd>;
-  readonly branches: ReadonlyMap<string, Uint8Array>;
+  readonly branches: ReadonlyMap<string, Branch>;
   readonly top: TreeTop;
 }
 
@@ -41,8 +43,8 @@ interface Draft {
  * Logins wait neither for the reading nor for the hashing: those are done before the transaction, which only writes.
  * @returns how many certificates it took in; at 0 there was nothing to do, or another instance was quicker
  */
-export async function publishEpoch(parts: EpochParts, newest = new NewestTop()): Promise<number> {
-  const draft = await draftEpoch(parts, newest);
+export async function publishEpoch(parts: EpochParts, known = new KnownTree()): Promise<number> {
+  const draft = await draftEpoch(parts, known);
   if (draft === null) return 0;
   const epoch = draft.after + 1;
   const isPublished = await parts.db.transaction().execute(async (transaction) => {
@@ -60,11 +62,11 @@ export async function publishEpoch(parts: EpochParts, newest = new NewestTop()):
     return true;
   });
   if (!isPublished) return 0;
-  newest.keep(epoch, draft.top);
+  known.keep(epoch, draft.top, draft.branches);
   return draft.serials.length;
 }
 
-async function draftEpoch({ db, authority }: EpochParts, newest: NewestTop): Promise<Draft | null> {
+async function draftEpoch({ db, authority }: EpochParts, known: KnownTree): Promise<Draft | null> {
   // First of all: whatever another instance publishes after this, the draft is thrown away.
   const { value: after } = await db
     .selectFrom("counters")
@@ -78,13 +80,14 @@ async function draftEpoch({ db, authority }: EpochParts, newest: NewestTop): Pro
     const end = ends.get(tree_key) ?? chainStart(fromHex(tree_key));
     ends.set(tree_key, decodeKeyLogEntries(new Uint8Array(entry)).reduce(chainOn, end));
   }
-  const branches = new Map<string, Uint8Array>();
+  const former = await known.topAt(db, after);
+  const branches = new Map<string, Branch>();
   for (const [prefix, changed] of byPrefix(ends)) {
-    branches.set(prefix, await branchHash(db, prefix, changed));
-    // One branch among a million accounts takes a few milliseconds: logins get their turn in between.
+    branches.set(prefix, await known.changedBranch(db, former, prefix, changed));
+    // A branch that is read for the first time takes a few milliseconds: logins get their turn in between.
     await setImmediate();
   }
-  const top = (await newest.at(db, after)).with(branches);
+  const top = former.with(new Map([...branches].map(([prefix, { hash }]) => [prefix, hash])));
   return { after, serials: pending.map(({ serial }) => serial), ends, branches, top };
 }
 
@@ -106,7 +109,7 @@ async function store(transaction: Kysely<Schema>, draft: Draft, epoch: number): 
       .onConflict((conflict) => conflict.column("tree_key").doUpdateSet({ length, link }))
       .execute();
   }
-  for (const [prefix, hash] of draft.branches) await storeBranch(transaction, prefix, hash);
+  for (const [prefix, { hash }] of draft.branches) await storeBranch(transaction, prefix, hash);
   if (draft.serials.length === 0) return;
   await transaction.updateTable("key_log_entries").set({ epoch }).where("serial", "in", draft.serials).execute();
 }

@@ -1,10 +1,10 @@
 /** The key log as it is read: the newest head, older ones, and what it says of one handle with the proof of it. */
-import { concatBytes, fromHex, toHex } from "../../protocol/bytes.ts";
+import { concatBytes, toHex } from "../../protocol/bytes.ts";
 import type { Handle } from "../../protocol/identifiers.ts";
 import { MAX_KEY_LOG_ENTRIES } from "../../protocol/key-log.ts";
 import { treeKeyOf } from "../../protocol/key-tree.ts";
-import { NewestTop, siblingsInBranch } from "./branches.ts";
 import { type EpochParts, publishEpoch } from "./epoch.ts";
+import { KnownTree } from "./known-tree.ts";
 
 /** Certificates that are issued within this time share an epoch. */
 const GATHER_MS = 1_000;
@@ -32,7 +32,7 @@ export class KeyLog {
   #gathering: NodeJS.Timeout | null = null;
   #publishing: Promise<void> = Promise.resolve();
   #isClosed = false;
-  readonly #newestTop = new NewestTop();
+  readonly #tree = new KnownTree();
 
   constructor(parts: KeyLogParts) {
     this.#parts = parts;
@@ -99,8 +99,7 @@ export class KeyLog {
       .where("position", "<", Math.min(chain.length, since + MAX_KEY_LOG_ENTRIES))
       .orderBy("position")
       .execute();
-    const top = await this.#newestTop.at(db, epoch);
-    const siblings = [...top.siblingsOf(fromHex(treeKey)), ...(await siblingsInBranch(db, treeKey))];
+    const siblings = await this.#tree.siblingsOf(db, epoch, treeKey);
     return {
       length: chain.length,
       entries: concatBytes(rows.map(({ entry }) => new Uint8Array(entry))),
@@ -115,7 +114,7 @@ export class KeyLog {
   #publish(): void {
     this.#publishing = this.#publishing.then(async () => {
       try {
-        while (!this.#isClosed && (await publishEpoch(this.#parts, this.#newestTop)) > 0);
+        while (!this.#isClosed && (await publishEpoch(this.#parts, this.#tree)) > 0);
       } catch (error) {
         this.#parts.fault(error);
       }

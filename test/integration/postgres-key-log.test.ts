@@ -1,9 +1,9 @@
 /** Instances that publish the key log at the same moment: one epoch after the other, and each right. */
 import { randomBytes } from "node:crypto";
 import { afterEach, expect, inject, test } from "vitest";
-import { NewestTop, siblingsInBranch } from "../../login-server/key-log/branches.ts";
 import { logCertificate } from "../../login-server/key-log/entry-writer.ts";
 import { publishEpoch } from "../../login-server/key-log/epoch.ts";
+import { KnownTree } from "../../login-server/key-log/known-tree.ts";
 import { openPostgresStorage } from "../../login-server/storage/postgres-storage.ts";
 import { nextCertificateSerial } from "../../login-server/storage/serial.ts";
 import type { Storage } from "../../login-server/storage/storage.ts";
@@ -39,9 +39,9 @@ const authority = {
 async function instanceOn(database: string) {
   const storage = await openPostgresStorage(database, Date.now);
   open.push(storage);
-  const newest = new NewestTop();
+  const tree = new KnownTree();
   const parts = { db: storage.db, authority, now: Date.now };
-  return { db: storage.db, newest, publish: () => publishEpoch(parts, newest) };
+  return { db: storage.db, tree, publish: () => publishEpoch(parts, tree) };
 }
 
 type Instance = Awaited<ReturnType<typeof instanceOn>>;
@@ -61,13 +61,11 @@ async function certify({ db }: Instance, name: Handle): Promise<void> {
 }
 
 /** The root that this instance proves the handle's chain with. */
-async function provedRoot({ db, newest }: Instance, epoch: number, name: Handle): Promise<Uint8Array> {
+async function provedRoot({ db, tree }: Instance, epoch: number, name: Handle): Promise<Uint8Array> {
   const key = treeKeyOf(name);
   const row = db.selectFrom("key_log_chains").selectAll().where("tree_key", "=", toHex(key));
   const { length, link } = await row.executeTakeFirstOrThrow();
-  const above = (await newest.at(db, epoch)).siblingsOf(key);
-  const siblings = [...above, ...(await siblingsInBranch(db, toHex(key)))];
-  return rootOf({ key, value: leafValue({ length, link }) }, siblings);
+  return rootOf({ key, value: leafValue({ length, link }) }, await tree.siblingsOf(db, epoch, toHex(key)));
 }
 
 test("epochs of instances that publish at once follow each other, and each head proves every chain", async () => {
