@@ -1,7 +1,7 @@
 /** What a device's lease and the word of its home add up to. Pure: no clock, no network. */
 import type { DevicePresence } from "../protocol/presence.ts";
 import type { Liveness } from "./inbox-subscriptions.ts";
-import { isSaidToBeThere, type LeaseRecord } from "./record-store.ts";
+import { isSaidToBeThere, type SeenRecord } from "./record-store.ts";
 
 const NO_STATUS = new Uint8Array(0);
 
@@ -10,7 +10,7 @@ const NO_STATUS = new Uint8Array(0);
  * neither knows, the device is `unknown`.
  * @returns null while the home is still to be heard
  */
-export function devicePresence(record: LeaseRecord, liveness: Liveness, now: number): DevicePresence | null {
+export function devicePresence(record: SeenRecord, liveness: Liveness, now: number): DevicePresence | null {
   if (record.lease.value.validityMs === 0) return shown(record, "gone", record.lastSeenAt);
   switch (liveness.kind) {
     case "online":
@@ -26,18 +26,18 @@ export function devicePresence(record: LeaseRecord, liveness: Liveness, now: num
 }
 
 /** Whether the home could still say that the device is there, whatever a holder says. */
-export function isHomeToBeAsked(record: LeaseRecord, now: number): boolean {
+export function isHomeToBeAsked(record: SeenRecord, now: number): boolean {
   return isSaidToBeThere({ ...record, gone: false }, now) && record.lease.value.validityMs > 0;
 }
 
 /** Whether `received` says something newer of the same device than `known`. */
-export function supersedes(received: LeaseRecord, known: LeaseRecord | undefined): boolean {
+export function supersedes(received: SeenRecord, known: SeenRecord | undefined): boolean {
   if (!known) return true;
   const difference = received.lease.value.sequence - known.lease.value.sequence;
   return difference > 0 || (difference === 0 && received.gone && !known.gone);
 }
 
-function shown(record: LeaseRecord, state: DevicePresence["state"], lastSeenAt: number): DevicePresence {
+function shown(record: SeenRecord, state: DevicePresence["state"], lastSeenAt: number): DevicePresence {
   const { deviceId, home, inbox } = record.lease.value;
   return { deviceId, state, home, inbox, lease: record.lease.bytes, sealedStatus: NO_STATUS, lastSeenAt };
 }

@@ -13,6 +13,14 @@ export interface LeaseRecord {
   readonly lastSeenAt: number;
 }
 
+/** As much of a record as presence needs. */
+export interface SeenRecord extends Pick<LeaseRecord, "gone" | "lastSeenAt"> {
+  readonly lease: {
+    readonly value: Pick<Lease, "deviceId" | "home" | "inbox" | "sequence" | "issuedAt" | "validityMs">;
+    readonly bytes: Uint8Array;
+  };
+}
+
 /**
  * What became of a lease: `stored`; `known` (the very same sequence is there: nothing
  * changed); `stale` (a newer one is there, or its 72 hours are over).
@@ -46,13 +54,13 @@ export interface RecordStore {
 }
 
 /** When a record is forgotten: 72 hours after the device was, or may have been, there last. */
-export function forgetAt(record: LeaseRecord): number {
+export function forgetAt(record: SeenRecord): number {
   const { issuedAt, validityMs } = record.lease.value;
   return (record.gone ? record.lastSeenAt : issuedAt + validityMs) + TIMES.leaseMemoryMs;
 }
 
 /** Whether the record says that its device is attached, as far as a holder can know. */
-export function isSaidToBeThere(record: LeaseRecord, now: number): boolean {
+export function isSaidToBeThere(record: SeenRecord, now: number): boolean {
   return !record.gone && isLeaseValid(record.lease.value, now);
 }
 

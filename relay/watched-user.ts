@@ -7,14 +7,14 @@ import type { DevicePresence, UserPresence } from "../protocol/presence.ts";
 import type { InboxSubscriptions, Liveness, Whereabouts } from "./inbox-subscriptions.ts";
 import type { LeaseChange } from "./link-peer.ts";
 import { devicePresence, isHomeToBeAsked, supersedes } from "./presence-view.ts";
-import { forgetAt, type LeaseRecord } from "./record-store.ts";
+import { forgetAt, type LeaseRecord, type SeenRecord } from "./record-store.ts";
 
 const UNREACHABLE: Liveness = { kind: "unreachable" };
 
 type WatchedInboxes = Pick<InboxSubscriptions, "watch" | "unwatch" | "livenessOf">;
 
 interface Device {
-  record: LeaseRecord;
+  record: SeenRecord;
   /** Where it is asked after; null where that cannot change anything. */
   asked: Whereabouts | null;
 }
@@ -52,8 +52,9 @@ export class WatchedUser {
     return !equalBytes(bytes, known.lease.bytes) || (gone && !known.gone);
   }
 
-  /** @param record with a trusted lease of this user. */
-  learn(record: LeaseRecord): void {
+  /** @param received with a trusted lease of this user. */
+  learn(received: LeaseRecord): void {
+    const record = kept(received);
     const { deviceId } = record.lease.value;
     const device = this.#devices.get(deviceId);
     if (!supersedes(record, device?.record) || forgetAt(record) <= this.#now()) return;
@@ -130,8 +131,15 @@ function isSamePlace(a: Whereabouts | null, b: Whereabouts | null): boolean {
   return a?.home === b?.home && a?.inbox === b?.inbox;
 }
 
+/** There is one for everybody who is watched: keys and signature are in the bytes, and need no views of their own. */
+function kept({ lease, gone, lastSeenAt }: LeaseRecord): SeenRecord {
+  const { deviceId, home, inbox, sequence, issuedAt, validityMs } = lease.value;
+  const value = { deviceId, home, inbox, sequence, issuedAt, validityMs };
+  return { lease: { value, bytes: lease.bytes }, gone, lastSeenAt };
+}
+
 /** When time alone will change what is shown of a record. */
-function changesAt(record: LeaseRecord, now: number): number[] {
+function changesAt(record: SeenRecord, now: number): number[] {
   const { issuedAt, validityMs } = record.lease.value;
   return [issuedAt + validityMs, forgetAt(record)].filter((at) => at > now);
 }

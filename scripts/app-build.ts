@@ -140,6 +140,8 @@ function server(): BuildOptions {
   return {
     ...node,
     format: "esm",
+    // Node keeps the text of what it runs: without comments and indentation that is 11 MB less. Names stay, and source maps.
+    minifyWhitespace: true,
     // Bundled CommonJS packages call require, which an ES module does not have by itself.
     banner: {
       js: 'import { createRequire as createBundleRequire } from "node:module"; const require = createBundleRequire(import.meta.url);',
