@@ -102,6 +102,7 @@ export class Intake {
     }
     const budget = this.#budgetOf(source.from);
     if (this.#pending.size >= limits.maxPending || budget.pending >= limits.maxPendingOfOne) return "expected";
+    if (pending?.isOverdue) this.#parts.metrics.secondSource++;
     this.#forget(key);
     budget.pending++;
     this.#pending.set(key, {
