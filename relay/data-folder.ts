@@ -1,5 +1,5 @@
 /** The data folder of a supernode: small files, written whole or not at all, readable by nobody else. */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "libsql";
 import { KithError } from "../protocol/errors.ts";
@@ -43,7 +43,7 @@ export class DataFolder {
     try {
       const file = openSync(unfinished, "w", 0o600);
       try {
-        writeSync(file, bytes);
+        writeFileSync(file, bytes);
         fsyncSync(file);
       } finally {
         closeSync(file);

@@ -58,7 +58,7 @@ let answeredAt = new Date();
 const refresh = async () => {
   if (document.hidden) return;
   try {
-    const answer = await fetch("/", { cache: "no-store" });
+    const answer = await fetch("/", { cache: "no-store", signal: AbortSignal.timeout(4000) });
     if (!answer.ok) throw new Error(String(answer.status));
     const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
     document.querySelector("main").replaceWith(fresh.querySelector("main"));

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { KITH_VERSION } from "../../protocol/version.ts";
 import { RequestTally } from "../../relay/request-tally.ts";
@@ -7,6 +8,7 @@ import { callRelayFigures } from "../../relay/status/call-relay-figures.ts";
 import type { FigureSection } from "../../relay/status/figures.ts";
 import { metricsRegistry } from "../../relay/status/metrics.ts";
 import { duration, perSecond, written } from "../../relay/status/numbers.ts";
+import { PAGE_SCRIPT } from "../../relay/status/page-assets.ts";
 import { Rates } from "../../relay/status/rates.ts";
 import { statusPage } from "../../relay/status/status-page.ts";
 import { UNLIMITED } from "../../relay/turn/relay-quota.ts";
@@ -101,6 +103,25 @@ describe("the operator's figures", () => {
     expect(page).not.toContain("<img");
     expect(page.match(/&lt;img src=x onerror=alert\(1\)&gt;&quot;&#39;&amp;/g)?.length).toBeGreaterThanOrEqual(9);
     expect(page).toContain("1 min");
+  });
+
+  it("say since when the supernode has not answered, if it hangs and not only if it is gone", async () => {
+    const time = { textContent: "" };
+    const lost = { hidden: true, querySelector: () => time };
+    let refresh: () => Promise<void> = async () => undefined;
+    runInNewContext(PAGE_SCRIPT, {
+      document: { hidden: false, getElementById: () => lost, addEventListener: () => undefined },
+      setInterval: (task: () => Promise<void>) => {
+        refresh = task;
+      },
+      // Nothing ever comes but the end of one's patience.
+      AbortSignal: { timeout: () => AbortSignal.timeout(10) },
+      fetch: (_: string, { signal }: RequestInit) =>
+        new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(signal.reason))),
+    });
+    await refresh();
+    expect(lost.hidden).toBe(false);
+    expect(time.textContent).not.toBe("");
   });
 
   it("come from one definition: what the page shows, the metrics say too, with their limits", async () => {
