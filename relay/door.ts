@@ -46,6 +46,11 @@ interface Visit {
 
 /** Supernodes whose addresses are remembered. */
 const MAX_KNOWN_SOURCES = 10_000;
+/**
+ * Supernodes may have so many times more than strangers: there are several on one machine, and after an outage all
+ * come at once. Without any bound one that lies could keep everybody else out.
+ */
+const KNOWN_SHARE = 4;
 /** Others' connections make way for one of a source that has far fewer. */
 const FAIR_SHARE = 4;
 
@@ -57,6 +62,7 @@ export class Door {
   /** Where links have come from: other supernodes are let in however full it is. */
   readonly #knownSources = new Set<string>();
   readonly #rate: TokenBucket;
+  readonly #knownRate: TokenBucket;
   readonly #politeness: TokenBucket;
   /** Of newcomers in progress. */
   readonly #window: PromptWindow;
@@ -67,6 +73,7 @@ export class Door {
     const { newcomersInProgress, newcomersPerSecond, newcomerBurst, politeRefusalsPerSecond } = parts.limits;
     this.#window = new PromptWindow({ most: newcomersInProgress, clock: parts.clock, load: parts.load });
     this.#rate = new TokenBucket(newcomerBurst, newcomersPerSecond);
+    this.#knownRate = new TokenBucket(KNOWN_SHARE * newcomerBurst, KNOWN_SHARE * newcomersPerSecond);
     this.#politeness = new TokenBucket(2 * politeRefusalsPerSecond, politeRefusalsPerSecond);
   }
 
@@ -77,7 +84,8 @@ export class Door {
     const source = sourceOf(stranger);
     const count = this.#perSource.get(source) ?? 0;
     if (this.#visits.size >= strangers) return false;
-    if (count >= strangersPerSource && !this.#knownSources.has(source)) return false;
+    const most = this.#knownSources.has(source) ? KNOWN_SHARE * strangersPerSource : strangersPerSource;
+    if (count >= most) return false;
     this.#perSource.set(source, count + 1);
     this.#visits.set(keyOf(stranger), { stranger, source, since: this.#parts.clock(), admittedAt: null });
     return true;
@@ -118,7 +126,7 @@ export class Door {
 
   #mayEnter(source: string): boolean {
     const { clock, isFull } = this.#parts;
-    if (this.#knownSources.has(source)) return true;
+    if (this.#knownSources.has(source)) return this.#knownRate.take(clock());
     if (isFull()) return this.#politeness.take(clock());
     if (!this.#window.has(this.#admitted) && !this.#makeWayFor(source)) return false;
     return this.#rate.take(clock());

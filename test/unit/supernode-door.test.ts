@@ -147,4 +147,27 @@ describe("when there is no room", () => {
     const links = Array.from({ length: 20 }, () => new Stranger("198.51.100.9"));
     expect(links.every(comes)).toBe(true);
   });
+
+  test("an address that a supernode has come from cannot fill the house", () => {
+    const first = new Stranger("198.51.100.9");
+    expect(comes(first)).toBe(true);
+    door.provedSupernode(first);
+    const silent = Array.from({ length: 1_000 }, () => new Stranger("198.51.100.9")).filter(comes);
+    expect(silent).toHaveLength(4 * LIMITS.strangersPerSource);
+    expect(comes(person(1))).toBe(true);
+  });
+
+  test("an address that a supernode has come from cannot have us do nothing but handshakes", () => {
+    const first = new Stranger("198.51.100.9");
+    expect(comes(first)).toBe(true);
+    door.provedSupernode(first);
+    let handshakes = 0;
+    for (let round = 0; round < 10_000; round++) {
+      const link = new Stranger("198.51.100.9");
+      if (comes(link)) handshakes++;
+      door.leave(link);
+    }
+    expect(handshakes).toBe(4 * LIMITS.newcomerBurst);
+    expect(comes(person(1))).toBe(true);
+  });
 });
