@@ -49,6 +49,8 @@ export interface QueryResult {
 
 /** Holders who must say so before a user is held for gone. */
 const ANSWERS_FOR_GONE = 3;
+/** With no budget left a hedge waits this many times longer, and no more: who is silent for so long is dead. */
+const SPENT_FACTOR = 3;
 /** A hedge this late means that this process had no turn: the answer may be in the socket already. */
 const LATE_MS = 30;
 
@@ -115,10 +117,17 @@ class HolderQuery {
   }
 
   #hedgeIn(ms: number): void {
+    this.#hedgeAfter(ms, () => {
+      if (this.#standings.hedges.isSpent) this.#hedgeAfter(SPENT_FACTOR * this.#options.hedgeMs, () => this.#hedge());
+      else this.#hedge();
+    });
+  }
+
+  #hedgeAfter(ms: number, then: () => void): void {
     const dueAt = this.#network.now() + ms;
     this.#cancelHedge = this.#network.after(ms, () => {
-      if (this.#network.now() - dueAt > LATE_MS || this.#standings.hedges.isSpent) this.#hedgeIn(this.#options.hedgeMs);
-      else this.#hedge();
+      if (this.#network.now() - dueAt > LATE_MS) this.#hedgeAfter(this.#options.hedgeMs, then);
+      else then();
     });
   }
 

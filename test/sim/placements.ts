@@ -11,9 +11,9 @@ export class Placements {
   /** As this supernode sees the network. */
   of(node: SimNode, make: () => PlacementTable): PlacementTable {
     const view = node.viewHash.join();
-    const known = this.#byView.get(view);
-    if (known) return known;
-    const table = make();
+    // Newcomers see something else every moment: what thousands see must not fall out for it.
+    const table = this.#byView.get(view) ?? make();
+    this.#byView.delete(view);
     this.#byView.set(view, table);
     const [oldest] = this.#byView.keys();
     if (this.#byView.size > KEPT && oldest !== undefined) this.#byView.delete(oldest);

@@ -122,6 +122,14 @@ describe("a look-up", () => {
     expect(requests).toBe(2 * 200);
   });
 
+  it("asks another one later, but before its patience ends, when it has asked for nothing too often", () => {
+    const standings = new HolderStandings();
+    for (let count = 0; count < 100; count++) standings.hedges.askedInVain();
+    const { result, tookMs } = ask([SILENT, says(record(lease))], {}, standings);
+    expect(result.records).toEqual([record(lease)]);
+    expect(tookMs).toBe(4 * 150 + RTT_MS);
+  });
+
   it("does not take its own lateness for that of a holder", () => {
     const { result, tookMs } = ask([says(record(lease))], { hedgeMs: RTT_MS / 2 }, new HolderStandings(), 60);
     expect(result.requests).toBe(1);
