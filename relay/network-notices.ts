@@ -84,10 +84,6 @@ export class NetworkNotices {
     return this.isRevoked(serial) || isRetired(keys, issuedAt, now());
   }
 
-  get revokedCertificates(): number {
-    return this.#revoked.size;
-  }
-
   /**
    * @returns whether something was news
    * @throws KithError `malformed`, `too-large`, `signature-invalid`

@@ -46,7 +46,7 @@ export interface RecordStore {
   find(userId: UserId, now: number): LeaseRecord[];
   /** Forgets what has outlived its 72 hours. Returns how many records that were. */
   expire(now: number): number;
-  /** Every user with a record: for handing shares over. */
+  /** Every user with a record: to look into a store. What serves goes through it in steps (walk). */
   userIds(): Iterable<UserId>;
   /** Records, not users. */
   readonly size: number;

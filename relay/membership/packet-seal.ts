@@ -46,6 +46,7 @@ type SealedPacket = Extract<GossipPacket, { kind: "sealed" }>;
 export class PacketSeal {
   readonly #self: SupernodeId;
   readonly #keys: GossipKeyPair;
+  /** Kept for good: who comes back with the key of before goes on counting where it was. */
   readonly #pairs = new Map<SupernodeId, Pair | null>();
 
   constructor(self: SupernodeId, keys: GossipKeyPair) {
@@ -67,10 +68,6 @@ export class PacketSeal {
     const pair = this.#pair(packet.sender, theirKey);
     if (!pair || !timingSafeEqual(tagOf(pair.receiveKey, packet.covered), packet.tag)) return "forged";
     return isFirst(pair, packet.sequence) ? "genuine" : "replayed";
-  }
-
-  forget(id: SupernodeId): void {
-    this.#pairs.delete(id);
   }
 
   #pair(id: SupernodeId, theirKey: Uint8Array): Pair | null {
