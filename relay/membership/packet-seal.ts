@@ -32,7 +32,6 @@ export function newGossipKeyPair(): GossipKeyPair {
 }
 
 interface Pair {
-  readonly theirKey: Uint8Array;
   readonly sendKey: Buffer;
   readonly receiveKey: Buffer;
   sent: number;
@@ -41,13 +40,19 @@ interface Pair {
   received: bigint;
 }
 
+interface Agreement {
+  readonly theirKey: Uint8Array;
+  /** Null: it is no key. Remembered all the same: anybody can send packets in its name, and finding out is dear. */
+  readonly pair: Pair | null;
+}
+
 type SealedPacket = Extract<GossipPacket, { kind: "sealed" }>;
 
 export class PacketSeal {
   readonly #self: SupernodeId;
   readonly #keys: GossipKeyPair;
   /** Kept for good: who comes back with the key of before goes on counting where it was. */
-  readonly #pairs = new Map<SupernodeId, Pair | null>();
+  readonly #agreements = new Map<SupernodeId, Agreement>();
 
   constructor(self: SupernodeId, keys: GossipKeyPair) {
     this.#self = self;
@@ -71,10 +76,10 @@ export class PacketSeal {
   }
 
   #pair(id: SupernodeId, theirKey: Uint8Array): Pair | null {
-    const known = this.#pairs.get(id);
-    if (known && equalBytes(known.theirKey, theirKey)) return known;
+    const known = this.#agreements.get(id);
+    if (known && equalBytes(known.theirKey, theirKey)) return known.pair;
     const pair = this.#agree(id, theirKey);
-    this.#pairs.set(id, pair);
+    this.#agreements.set(id, { theirKey, pair });
     return pair;
   }
 
@@ -89,7 +94,6 @@ export class PacketSeal {
     const ours = concatBytes([fromHex(this.#self), this.#keys.publicKey]);
     const theirs = concatBytes([fromHex(id), theirKey]);
     return {
-      theirKey,
       sendKey: directionKey(shared, ours, theirs),
       receiveKey: directionKey(shared, theirs, ours),
       sent: 0,

@@ -217,6 +217,22 @@ describe("the seal of a packet", () => {
     const { a } = pair();
     expect(a.seal(bob.id, new Uint8Array(32), text)).toBeNull();
   });
+
+  it("is tried once with such a key, however many packets come in its name", () => {
+    const { publicKey, privateKey } = bob.gossipKeys;
+    let agreements = 0;
+    const counting = {
+      publicKey,
+      get privateKey() {
+        agreements++;
+        return privateKey;
+      },
+    };
+    const b = new PacketSeal(bob.id, counting);
+    const packet = sealedBy(pair().a);
+    for (let sent = 0; sent < 20; sent++) expect(opened(b, packet, alice, new Uint8Array(32))).toBe("forged");
+    expect(agreements).toBe(1);
+  });
 });
 
 describe("the members on disk", () => {
