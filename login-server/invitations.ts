@@ -25,7 +25,7 @@ export interface IssuedInvitation {
 }
 
 /** What an invitation gives to whoever holds it. */
-export interface Admission {
+export interface Grant {
   readonly invitationId: string;
   readonly role: AccountRole;
   readonly forHandle: Handle | null;
@@ -71,7 +71,7 @@ export class Invitations {
    * What the token would give, without using it.
    * @throws KithError `invitation-invalid`
    */
-  async check(token: InvitationToken): Promise<Admission> {
+  async check(token: InvitationToken): Promise<Grant> {
     const row = await this.#db
       .selectFrom("invitations")
       .select(["invitation_id", "role", "for_handle"])
@@ -79,7 +79,7 @@ export class Invitations {
       .where("uses_left", ">", 0)
       .where("expires_at", ">", this.#now())
       .executeTakeFirst();
-    return admissionOf(row);
+    return grantOf(row);
   }
 
   /**
@@ -87,7 +87,7 @@ export class Invitations {
    * one gets in; undone with the transaction that it stands in.
    * @throws KithError `invitation-invalid`
    */
-  async use(transaction: Kysely<Schema>, token: InvitationToken): Promise<Admission> {
+  async use(transaction: Kysely<Schema>, token: InvitationToken): Promise<Grant> {
     const row = await transaction
       .updateTable("invitations")
       .set((invitation) => ({ uses_left: invitation("uses_left", "-", 1) }))
@@ -96,7 +96,7 @@ export class Invitations {
       .where("expires_at", ">", this.#now())
       .returning(["invitation_id", "role", "for_handle"])
       .executeTakeFirst();
-    return admissionOf(row);
+    return grantOf(row);
   }
 
   /** Newest first; those that can no longer be used too, until they are revoked. */
@@ -130,7 +130,7 @@ export class Invitations {
   }
 }
 
-function admissionOf(row: Pick<InvitationRow, "invitation_id" | "role" | "for_handle"> | undefined): Admission {
+function grantOf(row: Pick<InvitationRow, "invitation_id" | "role" | "for_handle"> | undefined): Grant {
   if (!row) throw new KithError("invitation-invalid");
   return { invitationId: row.invitation_id, role: row.role, forHandle: row.for_handle };
 }

@@ -17,7 +17,7 @@ import type { CertificateAuthority } from "./certificate-authority.ts";
 import type { AccountKeys, Devices, SignedInDevice } from "./devices.ts";
 import { exactBytes } from "./exact-bytes.ts";
 import { claimOf, isReserved } from "./handle-skeleton.ts";
-import type { Admission, Invitations } from "./invitations.ts";
+import type { Grant, Invitations } from "./invitations.ts";
 import { fromOpaque } from "./opaque-message.ts";
 import type { AccountRole, AccountStanding, Schema } from "./storage/schema.ts";
 
@@ -68,9 +68,9 @@ export class Registration {
   /** @throws KithError those of `finish` that can be told before there is a password */
   async start(handle: Handle, request: string, token: InvitationToken | undefined): Promise<{ response: string }> {
     this.#requireOpen(token);
-    const admission = token === undefined ? null : await this.#parts.invitations.check(token);
-    requireHandleFor(handle, admission);
-    if (admission?.forHandle !== handle) await this.#requireFree(handle);
+    const grant = token === undefined ? null : await this.#parts.invitations.check(token);
+    requireHandleFor(handle, grant);
+    if (grant?.forHandle !== handle) await this.#requireFree(handle);
     const { registrationResponse } = fromOpaque("registration request", request, () =>
       opaque.server.createRegistrationResponse({
         serverSetup: this.#parts.opaqueSetup,
@@ -128,14 +128,14 @@ export class Registration {
     const stored = await this.#storedBefore(transaction, claim);
     if (stored) return { standing: stored, departure: NO_DEPARTURE };
     const { accounts, invitations, audit, mode } = this.#parts;
-    const admission = token === undefined ? null : await invitations.use(transaction, token);
-    requireHandleFor(keys.handle, admission);
+    const grant = token === undefined ? null : await invitations.use(transaction, token);
+    requireHandleFor(keys.handle, grant);
     // Whoever runs the network has given this handle anew: its account of before gives way.
-    const isGivenAnew = admission?.forHandle === keys.handle;
+    const isGivenAnew = grant?.forHandle === keys.handle;
     const departure = isGivenAnew ? await accounts.replace(transaction, keys.handle) : NO_DEPARTURE;
-    const standing = mode === "approval" && !admission ? "waiting" : "active";
-    await this.#insert(transaction, claim, { standing, role: admission?.role ?? "member" });
-    const details = admission ? `invitation ${admission.invitationId}` : "";
+    const standing = mode === "approval" && !grant ? "waiting" : "active";
+    await this.#insert(transaction, claim, { standing, role: grant?.role ?? "member" });
+    const details = grant ? `invitation ${grant.invitationId}` : "";
     await audit.add(transaction, { actor: "self", action: "account-made", subject: keys.handle, details });
     return { standing, departure };
   }
@@ -209,10 +209,10 @@ export class Registration {
   }
 }
 
-function requireHandleFor(handle: Handle, admission: Admission | null): void {
-  if (admission?.forHandle && admission.forHandle !== handle) throw new KithError("invitation-invalid");
+function requireHandleFor(handle: Handle, grant: Grant | null): void {
+  if (grant?.forHandle && grant.forHandle !== handle) throw new KithError("invitation-invalid");
   // Whoever will run the network may speak in its name.
-  if (isReserved(handle) && admission?.role !== "administrator") throw new KithError("handle-reserved");
+  if (isReserved(handle) && grant?.role !== "administrator") throw new KithError("handle-reserved");
 }
 
 /** Refuses a record that OPAQUE could not log anybody in with: the account would be lost at once. */

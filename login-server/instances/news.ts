@@ -1,6 +1,6 @@
 /**
  * What instances of one login server tell each other. News are hints: whoever hears one
- * looks into the database, so a lost one costs time and a forged one nothing.
+ * looks into the database, so a lost one costs time, and a forged one a reconnection or a wait.
  */
 import { z } from "zod";
 import { DeviceId, UserId } from "../../protocol/identifiers.ts";

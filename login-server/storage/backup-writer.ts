@@ -1,5 +1,14 @@
 /** Writes a backup of a database that may be in use: what it held at one moment. */
-import { closeSync, createWriteStream, existsSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import {
+  closeSync,
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
@@ -15,6 +24,8 @@ import type { Storage } from "./storage.ts";
 type Source = Pick<Storage, "engine" | "db">;
 
 const ROWS_AT_ONCE = 500;
+/** Behind the name of a backup that is being written. */
+const UNFINISHED = ".unfinished";
 /** Made anew by whoever restores, or of no use a minute later. */
 export const LEFT_OUT = ["migrations", "login_attempts"];
 
@@ -28,7 +39,7 @@ export async function writeBackup(source: Source, keysPath: string, path: string
   if (existsSync(path)) throw new KithError("option-invalid", { option: path, why: "there is a file of that name" });
   if (!existsSync(dirname(path)))
     throw new KithError("option-invalid", { option: dirname(path), why: "no such folder" });
-  const unfinished = `${path}.unfinished`;
+  const unfinished = `${path}${UNFINISHED}`;
   const count = { rows: 0 };
   try {
     // What lies there may be somebody else's, for anybody to read: in a shared folder the name is easily guessed.
@@ -65,6 +76,8 @@ export function backupBeforeUpgrade(keysPath: string, now: () => number): Before
     } catch (error) {
       throw new KithError("data-folder-unwritable", { path: folder }, { cause: error });
     }
+    // Of an upgrade that was killed while it wrote.
+    for (const name of readdirSync(folder)) if (name.endsWith(UNFINISHED)) rmSync(join(folder, name));
     const engine = (await isSqlite(db)) ? "sqlite" : "postgres";
     const time = new Date(now()).toISOString().replace(/[:.]/g, "-");
     await writeBackup({ engine, db }, keysPath, join(folder, `before-upgrade-from-${schema}-${time}.kith-backup`), now);

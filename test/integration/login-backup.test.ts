@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import {
   copyFileSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -267,6 +268,8 @@ test("data of version 0.1.0 is kept in a backup, brought up to date and served, 
     await register(server.url, newcomer);
     await server.close();
   };
+  mkdirSync(join(dataFolder, "backups"));
+  writeFileSync(join(dataFolder, "backups", "of-an-upgrade-that-was-killed.unfinished"), "half of it");
   await usable({ dataFolder });
   const [kept, ...more] = readdirSync(join(dataFolder, "backups"));
   expect([kept, more]).toEqual([expect.stringMatching(/^before-upgrade-from-1-/), []]);
