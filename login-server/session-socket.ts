@@ -94,12 +94,6 @@ export function serveSession(socket: Socket, host: string, parts: SessionSocketP
     }
   };
 
-  const inSession =
-    <I, O>(run: (device: DeviceAddress, input: I) => Promise<O>) =>
-    async (input: I): Promise<O> => {
-      if (state.kind !== "open") throw new KithError("not-authenticated");
-      return run(state.session.device, input);
-    };
   const limited =
     <I, O>(run: (input: I) => Promise<O>) =>
     async (input: I): Promise<O> => {
@@ -110,6 +104,17 @@ export function serveSession(socket: Socket, host: string, parts: SessionSocketP
         throw refusalFor(thrown);
       }
     };
+  const inSession = <I, O>(run: (device: DeviceAddress, input: I) => Promise<O>) =>
+    limited(async (input: I): Promise<O> => {
+      if (state.kind !== "open") throw new KithError("not-authenticated");
+      return run(state.session.device, input);
+    });
+  /** For methods that answer nothing. */
+  const done = <I>(run: (device: DeviceAddress, input: I) => Promise<void>) =>
+    inSession(async (device, input: I) => {
+      await run(device, input);
+      return {};
+    });
 
   serve(
     socket,
@@ -120,67 +125,32 @@ export function serveSession(socket: Socket, host: string, parts: SessionSocketP
         if (state.kind !== "open") throw new KithError("not-authenticated");
         return { certificate: (await devices.resume(state.shown)) ?? new Uint8Array() };
       }),
-      syncBuddies: limited(inSession(({ userId }, { since }) => buddyLists.delta(userId, since))),
-      requestBuddy: limited(
-        inSession(({ userId }, { handle, greeting }) => {
-          limits.buddyRequest.take(userId);
-          limits.buddyRequestAgain.take(`${userId} ${handle}`);
-          return buddyLists.request(userId, handle, greeting);
-        }),
-      ),
-      acceptBuddy: limited(inSession(({ userId }, { userId: peer }) => buddyLists.accept(userId, peer))),
-      declineBuddy: limited(
-        inSession(async ({ userId }, { userId: peer }) => {
-          await buddyLists.decline(userId, peer);
-          return {};
-        }),
-      ),
-      blockBuddy: limited(
-        inSession(async ({ userId }, { userId: peer }) => {
-          await buddyLists.block(userId, peer);
-          return {};
-        }),
-      ),
-      unblockBuddy: limited(
-        inSession(async ({ userId }, { userId: peer }) => {
-          await buddyLists.unblock(userId, peer);
-          return {};
-        }),
-      ),
-      labelBuddy: limited(
-        inSession(async ({ userId }, { userId: peer, label }) => {
-          await buddyLists.label(userId, peer, label);
-          return {};
-        }),
-      ),
-      removeBuddy: limited(
-        inSession(async ({ userId }, { userId: peer }) => {
-          await buddyLists.remove(userId, peer);
-          return {};
-        }),
-      ),
-      keyLog: limited(inSession((_device, { handle, since }) => keyLog.chain(handle, since))),
-      keyLogHeads: limited(inSession(async (_device, { epochs }) => ({ heads: await keyLog.heads(epochs) }))),
-      account: limited(inSession((device) => account.account(device))),
-      setRecoveryKey: limited(inSession((device, input) => account.setRecoveryKey(device, input))),
-      invite: limited(inSession((device, input) => account.invite(device, input))),
-      applicants: limited(inSession((device) => account.applicants(device))),
-      decideApplicant: limited(inSession((device, input) => account.decideApplicant(device, input))),
-      supernodeOffer: limited(inSession((device) => desktop.offer(device, host))),
-      enrolSupernode: limited(inSession(async (device) => ({ token: await desktop.ticket(device, host) }))),
-      listSupernode: limited(
-        inSession(async (device, { listed }) => {
-          await desktop.list(device, listed);
-          return {};
-        }),
-      ),
-      signOutDevice: limited(
-        inSession(async ({ userId }, { deviceId }) => {
-          await devices.signOut({ userId, deviceId });
-          sessions.signOut({ userId, deviceId });
-          return {};
-        }),
-      ),
+      syncBuddies: inSession(({ userId }, { since }) => buddyLists.delta(userId, since)),
+      requestBuddy: inSession(({ userId }, { handle, greeting }) => {
+        limits.buddyRequest.take(userId);
+        limits.buddyRequestAgain.take(`${userId} ${handle}`);
+        return buddyLists.request(userId, handle, greeting);
+      }),
+      acceptBuddy: inSession(({ userId }, { userId: peer }) => buddyLists.accept(userId, peer)),
+      declineBuddy: done(({ userId }, { userId: peer }) => buddyLists.decline(userId, peer)),
+      blockBuddy: done(({ userId }, { userId: peer }) => buddyLists.block(userId, peer)),
+      unblockBuddy: done(({ userId }, { userId: peer }) => buddyLists.unblock(userId, peer)),
+      labelBuddy: done(({ userId }, { userId: peer, label }) => buddyLists.label(userId, peer, label)),
+      removeBuddy: done(({ userId }, { userId: peer }) => buddyLists.remove(userId, peer)),
+      keyLog: inSession((_device, { handle, since }) => keyLog.chain(handle, since)),
+      keyLogHeads: inSession(async (_device, { epochs }) => ({ heads: await keyLog.heads(epochs) })),
+      account: inSession((device) => account.account(device)),
+      setRecoveryKey: inSession((device, input) => account.setRecoveryKey(device, input)),
+      invite: inSession((device, input) => account.invite(device, input)),
+      applicants: inSession((device) => account.applicants(device)),
+      decideApplicant: inSession((device, input) => account.decideApplicant(device, input)),
+      supernodeOffer: inSession((device) => desktop.offer(device, host)),
+      enrolSupernode: inSession(async (device) => ({ token: await desktop.ticket(device, host) })),
+      listSupernode: done((device, { listed }) => desktop.list(device, listed)),
+      signOutDevice: done(async ({ userId }, { deviceId }) => {
+        await devices.signOut({ userId, deviceId });
+        sessions.signOut({ userId, deviceId });
+      }),
     },
     (what, error) => log.error({ what, err: error.cause }, error.code),
   );
