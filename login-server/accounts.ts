@@ -134,9 +134,14 @@ export class Accounts {
     departed(departure);
   }
 
-  /** Makes room for a new account under a handle that whoever runs the network gives anew. */
-  async replace(transaction: Transaction<Schema>, handle: Handle): Promise<Departure> {
+  /**
+   * Makes room for a new account under a handle that whoever runs the network gives anew.
+   * @param givenAt what was made later is not what they meant
+   * @throws KithError `handle-taken`
+   */
+  async replace(transaction: Transaction<Schema>, handle: Handle, givenAt: number): Promise<Departure> {
     const account = await this.find(handle, transaction);
+    if (account && account.createdAt > givenAt) throw new KithError("handle-taken");
     const departure = account ? await remove(transaction, account) : NO_DEPARTURE;
     await freeClaim(transaction, handle);
     return departure;

@@ -29,6 +29,8 @@ export interface Grant {
   readonly invitationId: string;
   readonly role: AccountRole;
   readonly forHandle: Handle | null;
+  /** When the invitation was made. */
+  readonly madeAt: number;
 }
 
 export type InvitationRow = Omit<Schema["invitations"], "token_hash">;
@@ -74,7 +76,7 @@ export class Invitations {
   async check(token: InvitationToken): Promise<Grant> {
     const row = await this.#db
       .selectFrom("invitations")
-      .select(["invitation_id", "role", "for_handle"])
+      .select(["invitation_id", "role", "for_handle", "created_at"])
       .where("token_hash", "=", hashOf(token))
       .where("uses_left", ">", 0)
       .where("expires_at", ">", this.#now())
@@ -94,7 +96,7 @@ export class Invitations {
       .where("token_hash", "=", hashOf(token))
       .where("uses_left", ">", 0)
       .where("expires_at", ">", this.#now())
-      .returning(["invitation_id", "role", "for_handle"])
+      .returning(["invitation_id", "role", "for_handle", "created_at"])
       .executeTakeFirst();
     return grantOf(row);
   }
@@ -130,9 +132,9 @@ export class Invitations {
   }
 }
 
-function grantOf(row: Pick<InvitationRow, "invitation_id" | "role" | "for_handle"> | undefined): Grant {
+function grantOf(row: Pick<InvitationRow, "invitation_id" | "role" | "for_handle" | "created_at"> | undefined): Grant {
   if (!row) throw new KithError("invitation-invalid");
-  return { invitationId: row.invitation_id, role: row.role, forHandle: row.for_handle };
+  return { invitationId: row.invitation_id, role: row.role, forHandle: row.for_handle, madeAt: row.created_at };
 }
 
 /** The tokens are 192 random bits: a plain hash cannot be guessed backwards. */

@@ -131,8 +131,8 @@ export class Registration {
     const grant = token === undefined ? null : await invitations.use(transaction, token);
     requireHandleFor(keys.handle, grant);
     // Whoever runs the network has given this handle anew: its account of before gives way.
-    const isGivenAnew = grant?.forHandle === keys.handle;
-    const departure = isGivenAnew ? await accounts.replace(transaction, keys.handle) : NO_DEPARTURE;
+    const departure =
+      grant?.forHandle === keys.handle ? await accounts.replace(transaction, keys.handle, grant.madeAt) : NO_DEPARTURE;
     const standing = mode === "approval" && !grant ? "waiting" : "active";
     await this.#insert(transaction, claim, { standing, role: grant?.role ?? "member" });
     const details = grant ? `invitation ${grant.invitationId}` : "";

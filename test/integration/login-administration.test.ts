@@ -17,7 +17,7 @@ import {
   register,
   registrationBody,
 } from "../support/login-api-client.ts";
-import { loginServers } from "../support/login-server-fixture.ts";
+import { loginServers, TestClock } from "../support/login-server-fixture.ts";
 import { buildLoginServer } from "../support/login-server-process.ts";
 
 const servers = loginServers();
@@ -97,6 +97,19 @@ test("an invitation for a handle that somebody has is refused: it would delete t
   const { token } = await adminJson(dataFolder, "invite", "--handle", "alice");
   const { body } = await registrationBody(url, newUser("alice"), String(token));
   expect(codeOf(await post(url, "/v1/register/finish", { ...body, invitation: token }))).toBe("ok");
+});
+
+test("an invitation for a handle takes it from nobody who has got it since", async () => {
+  const dataFolder = servers.folder();
+  const clock = new TestClock();
+  const { url } = await servers.start({ dataFolder, now: clock.now });
+  const { token } = await adminJson(dataFolder, "invite", "--handle", "zoe");
+  clock.advance(1);
+  const zoe = await register(url, "zoe");
+  const invitation = String(token);
+  const { body } = await registrationBody(url, newUser("zoe", "somebody else's"), invitation);
+  expect(codeOf(await post(url, "/v1/register/finish", { ...body, invitation }))).toBe("handle-taken");
+  expect((await login(url, "zoe", zoe.password)).userId).toBe(zoe.userId);
 });
 
 test("what was done stands in the audit log, newest first, and a deleted account's name does not", async () => {
