@@ -33,7 +33,7 @@ export const DEFAULT_RATES: RateOptions = {
   session: { burst: 5_000, perSecond: 100 },
   request: { burst: 500, perSecond: 50 },
   buddyRequest: { burst: 500, perSecond: 0.1 },
-  buddyRequestAgain: { burst: 5, perSecond: 1 / 3_600 },
+  buddyRequestAgain: { burst: 20, perSecond: 1 / 1_800 },
   supernodeTicket: { burst: 20, perSecond: 1 / 600 },
 };
 
