@@ -4,9 +4,9 @@
  * are turned away before they cost a TLS handshake. Those who are attached never pass here.
  */
 
-import { TokenBucket } from "./membership/token-bucket.ts";
 import { PromptWindow } from "./prompt-window.ts";
 import type { RelayLimits } from "./relay-limits.ts";
+import { TokenBucket } from "./token-bucket.ts";
 import { TransportAddress } from "./turn/transport-address.ts";
 
 /** A connection that has proved nothing yet, as net.Socket and tls.TLSSocket both describe it. */

@@ -1,6 +1,7 @@
 /** What one socket may ask of us: so many requests at a time, and so many a second. */
 import { KithError } from "../protocol/errors.ts";
 import { NAMES_PER_WEIGHT, REQUEST_WEIGHTS } from "./relay-limits.ts";
+import { TokenBucket } from "./token-bucket.ts";
 
 /** What a request costs, judged before anything of it is looked at more closely. */
 export function weightOf(method: string, received: unknown): number {
@@ -18,33 +19,27 @@ export interface GateLimits {
   readonly perSecond: number;
 }
 
-/** A token bucket and a count of what is not answered yet. */
+/** What a socket may still ask, and how much of it is not answered yet. */
 export class RequestGate {
   readonly #limits: GateLimits;
   /** Monotonic, in ms. */
   readonly #clock: () => number;
-  #tokens: number;
-  #filledAt: number;
+  readonly #rate: TokenBucket;
   #inFlight = 0;
 
   constructor(limits: GateLimits, clock: () => number) {
     this.#limits = limits;
     this.#clock = clock;
-    this.#tokens = limits.burst;
-    this.#filledAt = clock();
+    this.#rate = new TokenBucket(limits.burst, limits.perSecond);
   }
 
   /** Lets a request in; `leave` must follow. @throws KithError `rate-limited` */
   enter(weight: number): void {
-    const { burst, perSecond, inFlight } = this.#limits;
+    if (this.#inFlight >= this.#limits.inFlight) throw new KithError("rate-limited", { seconds: 1 });
     const now = this.#clock();
-    this.#tokens = Math.min(burst, this.#tokens + ((now - this.#filledAt) / 1_000) * perSecond);
-    this.#filledAt = now;
-    if (this.#inFlight >= inFlight) throw new KithError("rate-limited", { seconds: 1 });
-    if (this.#tokens < weight) {
-      throw new KithError("rate-limited", { seconds: Math.ceil((weight - this.#tokens) / perSecond) });
+    if (!this.#rate.take(now, weight)) {
+      throw new KithError("rate-limited", { seconds: Math.ceil(this.#rate.waitMs(now, weight) / 1_000) });
     }
-    this.#tokens -= weight;
     this.#inFlight++;
   }
 

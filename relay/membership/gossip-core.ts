@@ -10,6 +10,7 @@ import type { Announcement } from "../../protocol/gossip-statement.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import type { Stage } from "../membership-source.ts";
+import { TokenBucket } from "../token-bucket.ts";
 import { Agenda } from "./agenda.ts";
 import { AntiEntropy } from "./anti-entropy.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
@@ -32,7 +33,6 @@ import { Reconnector } from "./reconnector.ts";
 import { Roster } from "./roster.ts";
 import { Spreader } from "./spreader.ts";
 import { retransmissions } from "./suspicion-timeout.ts";
-import { TokenBucket } from "./token-bucket.ts";
 import { Wishes } from "./wishes.ts";
 
 export interface GossipCoreOptions extends IdentityParts {

@@ -4,11 +4,11 @@ import type { Hello } from "../../protocol/gossip-packet.ts";
 import type { Announcement } from "../../protocol/gossip-statement.ts";
 import { TIMES } from "../../protocol/limits.ts";
 import type { Signed } from "../../protocol/signed.ts";
+import { TokenBucket } from "../token-bucket.ts";
 import { type GossipContext, greet, isGenuine, send } from "./gossip-context.ts";
 import { GOSSIP_LIMITS } from "./gossip-times.ts";
 import { Peer } from "./peer.ts";
 import type { Roster } from "./roster.ts";
-import { TokenBucket } from "./token-bucket.ts";
 
 /** No supernode is answered more often than this. */
 const ANSWER_EVERY_MS = 1_000;

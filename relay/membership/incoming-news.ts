@@ -5,11 +5,11 @@
  * at once has the members take each other for dead for as long as they try to catch up.
  */
 import type { GossipItem } from "../../protocol/gossip-item.ts";
+import { TokenBucket } from "../token-bucket.ts";
 import type { GossipContext } from "./gossip-context.ts";
 import { GOSSIP_LIMITS } from "./gossip-times.ts";
 import type { Peer } from "./peer.ts";
 import type { Roster } from "./roster.ts";
-import { TokenBucket } from "./token-bucket.ts";
 
 /** Sockets and other timers have their turn in between. */
 const TURN_MS = 5;

@@ -4,10 +4,10 @@ import type { MemberItem } from "../../protocol/gossip-item.ts";
 import type { Announcement, Suspicion, Voucher } from "../../protocol/gossip-statement.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Signed } from "../../protocol/signed.ts";
+import { TokenBucket } from "../token-bucket.ts";
 import type { Appointment } from "./agenda.ts";
 import type { News } from "./broadcast-queue.ts";
 import { GOSSIP_LIMITS } from "./gossip-times.ts";
-import { TokenBucket } from "./token-bucket.ts";
 
 /**
  * - `candidate`: certified, and it has announced itself, but nobody has vouched for it yet;

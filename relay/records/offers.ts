@@ -12,7 +12,7 @@ import {
   replicationBytes,
   type SentRecord,
 } from "../../protocol/replication-message.ts";
-import { TokenBucket } from "../membership/token-bucket.ts";
+import { TokenBucket } from "../token-bucket.ts";
 import type { ReplicationParts } from "./replication-parts.ts";
 
 /** Offers of a record to the same supernode, after 3, 6 and 12 seconds: that is how long news of the members may take. */

@@ -3,7 +3,7 @@ import { toHex } from "../../protocol/bytes.ts";
 import { KithError } from "../../protocol/errors.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { OfferedRecord, ReplicationMessage, SentRecord } from "../../protocol/replication-message.ts";
-import { TokenBucket } from "../membership/token-bucket.ts";
+import { TokenBucket } from "../token-bucket.ts";
 import type { PlacementTable } from "./placement-table.ts";
 import { isLeaseShaped, ownerIn } from "./record-layout.ts";
 import type { ReplicationParts } from "./replication-parts.ts";

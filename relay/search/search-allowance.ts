@@ -1,5 +1,6 @@
 /** How often each of many askers may ask. Who is not heard of for a while is forgotten, with the allowance full again. */
 import { KithError } from "../../protocol/errors.ts";
+import { TokenBucket } from "../token-bucket.ts";
 
 export interface Allowance {
   /** Requests at once after a pause. */
@@ -7,15 +8,10 @@ export interface Allowance {
   readonly perMinute: number;
 }
 
-interface Account {
-  tokens: number;
-  at: number;
-}
-
 export class Allowances<K> {
   readonly #allowance: Allowance;
   readonly #clock: () => number;
-  readonly #accounts = new Map<K, Account>();
+  readonly #accounts = new Map<K, TokenBucket>();
 
   /** @param clock monotonic, in ms */
   constructor(allowance: Allowance, clock: () => number) {
@@ -25,31 +21,20 @@ export class Allowances<K> {
 
   /** Counts one request. @throws KithError `rate-limited` with the seconds to wait */
   spend(asker: K): void {
-    const account = this.#accounts.get(asker) ?? { tokens: this.#allowance.burst, at: this.#clock() };
-    this.#refill(account);
+    const { burst, perMinute } = this.#allowance;
+    const account = this.#accounts.get(asker) ?? new TokenBucket(burst, perMinute / 60);
     this.#accounts.set(asker, account);
-    if (account.tokens < 1) {
-      const seconds = Math.ceil(((1 - account.tokens) / this.#allowance.perMinute) * 60);
-      throw new KithError("rate-limited", { seconds });
-    }
-    account.tokens--;
+    const now = this.#clock();
+    if (account.take(now)) return;
+    throw new KithError("rate-limited", { seconds: Math.ceil(account.waitMs(now) / 1_000) });
   }
 
   sweep(): void {
-    for (const [asker, account] of this.#accounts) {
-      this.#refill(account);
-      if (account.tokens >= this.#allowance.burst) this.#accounts.delete(asker);
-    }
+    const now = this.#clock();
+    for (const [asker, account] of this.#accounts) if (account.isFull(now)) this.#accounts.delete(asker);
   }
 
   get size(): number {
     return this.#accounts.size;
-  }
-
-  #refill(account: Account): void {
-    const now = this.#clock();
-    const gained = (Math.max(0, now - account.at) / 60_000) * this.#allowance.perMinute;
-    account.tokens = Math.min(this.#allowance.burst, account.tokens + gained);
-    account.at = now;
   }
 }

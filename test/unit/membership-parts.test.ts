@@ -10,7 +10,7 @@ import { GOSSIP_TIMES } from "../../relay/membership/gossip-times.ts";
 import { MemberTable } from "../../relay/membership/member-table.ts";
 import { Peer } from "../../relay/membership/peer.ts";
 import { retransmissions, suspicionTimeoutMs } from "../../relay/membership/suspicion-timeout.ts";
-import { TokenBucket } from "../../relay/membership/token-bucket.ts";
+import { TokenBucket } from "../../relay/token-bucket.ts";
 import { seededRandom } from "../sim/virtual-time.ts";
 import { GossipActor } from "../support/gossip-actor.ts";
 import { TestAuthority } from "../support/test-identities.ts";

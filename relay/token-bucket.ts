@@ -10,11 +10,21 @@ export class TokenBucket {
     this.#perMs = perSecond / 1_000;
   }
 
-  /** Whether one more is allowed now; if so, it is counted. */
-  take(now: number): boolean {
-    if (this.#tokens(now) < 1) return false;
-    this.charge(1, now);
+  /** Whether so much more is allowed now; if so, it is counted. */
+  take(now: number, cost = 1): boolean {
+    if (this.#tokens(now) < cost) return false;
+    this.charge(cost, now);
     return true;
+  }
+
+  /** Until so much will be allowed, if nothing is taken meanwhile. */
+  waitMs(now: number, cost = 1): number {
+    return Math.max(0, (cost - this.#tokens(now)) / this.#perMs);
+  }
+
+  /** Whether it is as if nothing had ever been taken. */
+  isFull(now: number): boolean {
+    return now >= this.#fullAt;
   }
 
   /** Whether nothing is allowed now. Counts nothing. */
