@@ -31,7 +31,7 @@ interface AccountsParts {
   readonly db: Kysely<Schema>;
   readonly audit: AuditLog;
   /** Told after every change that ends sessions or touches lists. */
-  departed(departure: Departure): void;
+  departed(departure: Departure): Promise<void>;
 }
 
 /** @throws KithError `approval-pending`, `account-blocked` */
@@ -131,7 +131,7 @@ export class Accounts {
       await audit.add(transaction, { actor, action: "account-deleted", subject: "" });
       return remove(transaction, account);
     });
-    departed(departure);
+    await departed(departure);
   }
 
   /**
@@ -166,7 +166,7 @@ export class Accounts {
       await audit.add(transaction, { ...entry, subject: handle });
       return change(transaction, account);
     });
-    departed(departure);
+    await departed(departure);
   }
 }
 

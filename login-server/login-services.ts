@@ -100,10 +100,12 @@ export function loginServices(options: ServiceOptions) {
     changed: () => register.changed(),
     now,
   });
-  const departed = ({ signedOut, listsChanged, isErasure }: Departure) => {
-    if (isErasure) storage.scrub();
+  const departed = async ({ signedOut, listsChanged, isErasure }: Departure) => {
     for (const device of signedOut) sessions.signOut(device);
     for (const owner of listsChanged) sessions.listChanged(owner);
+    // The account is gone by now, whatever comes of this.
+    if (isErasure)
+      await storage.scrub().catch((error: unknown) => log.error({ what: "scrubbing", err: error }, "internal"));
   };
   const audit = new AuditLog(db, now);
   const keyRotation = new KeyRotation({

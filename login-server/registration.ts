@@ -32,7 +32,7 @@ interface RegistrationParts {
   readonly audit: AuditLog;
   readonly opaqueSetup: string;
   readonly mode: RegistrationMode;
-  departed(departure: Departure): void;
+  departed(departure: Departure): Promise<void>;
   now(): number;
 }
 
@@ -100,7 +100,7 @@ export class Registration {
     });
     // Thrown here and not in the transaction, which has made the account.
     if (registered.kind === "waiting") throw new KithError("approval-pending");
-    this.#parts.departed(registered.departure);
+    await this.#parts.departed(registered.departure);
     return registered.device;
   }
 

@@ -19,7 +19,7 @@ const MIGRATION_TIMEOUT_MS = 3_600_000;
 const MIGRATION_LOCK = 0x4b697468;
 
 /** PostgreSQL takes out of its files what was deleted as it goes. */
-const VACUUMS_BY_ITSELF = () => undefined;
+const VACUUMS_BY_ITSELF = async () => undefined;
 
 /** Object IDs of types, from PostgreSQL's pg_type. */
 const BYTEA = 17;

@@ -1,7 +1,7 @@
 /** The login server's tables in one SQLite file. */
 import { chmodSync, existsSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement } from "kysely";
+import { Kysely, type SqliteDatabase, SqliteDialect, type SqliteStatement, sql } from "kysely";
 import Libsql from "libsql";
 import { KithError } from "../../protocol/errors.ts";
 import { type BeforeUpgrade, migrate } from "./migrations.ts";
@@ -37,7 +37,7 @@ export async function openSqliteStorage(
       engine: "sqlite",
       name: path,
       db,
-      scrub: () => scrub(database),
+      scrub: () => scrub(db),
       close: async () => {
         // libsql leaves this to the garbage collector, which a process that ends does not wait for.
         database.pragma("wal_checkpoint(TRUNCATE)");
@@ -60,7 +60,7 @@ export function readSqlite(path: string): Storage {
     const database = new Libsql(path);
     database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
     const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database: forKysely(database) }) });
-    return { engine: "sqlite", name: path, db, scrub: () => scrub(database), close: () => db.destroy() };
+    return { engine: "sqlite", name: path, db, scrub: () => scrub(db), close: () => db.destroy() };
   } catch (error) {
     throw openingFault(path, error);
   }
@@ -86,11 +86,14 @@ function configure(database: Libsql.Database, path: string): void {
 }
 
 /** The log beside the database still has the pages of before. */
-function scrub(database: Libsql.Database): void {
-  // Whoever reads the file beside us must not hold up everybody else.
-  database.pragma("busy_timeout = 0");
-  database.pragma("wal_checkpoint(TRUNCATE)");
-  database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+async function scrub(db: Kysely<Schema>): Promise<void> {
+  // Between the transactions of others: inside of one it is refused.
+  await db.connection().execute(async (connection) => {
+    // Whoever reads the file beside us must not hold up everybody else.
+    await sql`pragma busy_timeout = 0`.execute(connection);
+    await sql`pragma wal_checkpoint(TRUNCATE)`.execute(connection);
+    await sql`pragma busy_timeout = ${sql.lit(BUSY_TIMEOUT_MS)}`.execute(connection);
+  });
 }
 
 /** libsql as Kysely expects better-sqlite3: byte strings as Uint8Array, and a rollback that SQLite did already is no error. */

@@ -8,7 +8,7 @@ export interface Storage {
   readonly name: string;
   readonly db: Kysely<Schema>;
   /** Takes out of the files what was deleted from the tables; at once, or with the next time while somebody reads them. */
-  scrub(): void;
+  scrub(): Promise<void>;
   /** Waits for nothing: call it when no request is under way. */
   close(): Promise<void>;
 }

@@ -69,6 +69,18 @@ test("of a deleted account nothing is left in the files", async () => {
   expect(JSON.stringify(invitations)).not.toContain("zeppelina");
 });
 
+test("accounts that are deleted while others are made are deleted without a fault, and their sessions end", async () => {
+  const { url } = await servers.start();
+  const leaving = await Promise.all(["ann", "ben", "cleo", "dirk", "eve"].map((name) => register(url, name)));
+  const sessions = await Promise.all(leaving.map((user) => servers.open(url, user)));
+  const proofs = await Promise.all(leaving.map((user) => proofOf(url, user)));
+  const coming = ["fred", "gina", "hans", "ines", "john"].map((name) => register(url, name));
+  const answers = await Promise.all(proofs.map((proof) => post(url, "/v1/account/delete", proof)));
+  expect(answers.map(codeOf)).toEqual(leaving.map(() => "ok"));
+  await Promise.all(sessions.map((session) => session.closed()));
+  await Promise.all(coming);
+});
+
 test("what was proved before a handle was given anew touches nothing of whoever has it then", async () => {
   const dataFolder = servers.folder();
   const { url } = await servers.start({ dataFolder });

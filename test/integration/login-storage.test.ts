@@ -48,6 +48,39 @@ test("the file is durable, checked for its references, and bytes come back as th
   });
 });
 
+test("what was deleted is scrubbed from the log between the transactions of others, and while somebody reads, at once not", async () => {
+  const path = join(folder(), "login.db");
+  await withStorage(path, async (storage) => {
+    const logged = () => readFileSync(`${path}-wal`).length;
+    let end = () => {};
+    const held = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const transaction = storage.db.transaction().execute(async (db) => {
+      await db.updateTable("counters").set({ value: 1 }).execute();
+      await held;
+    });
+    const scrubbing = storage.scrub();
+    end();
+    await Promise.all([transaction, scrubbing]);
+    expect(logged()).toBe(0);
+
+    const reader = new Libsql(path);
+    reader.exec("BEGIN");
+    reader.prepare("SELECT * FROM counters").all();
+    await storage.db.updateTable("counters").set({ value: 2 }).execute();
+    const startedAt = performance.now();
+    await storage.scrub();
+    // SQLite's patience with writers would be five seconds.
+    expect(performance.now() - startedAt).toBeLessThan(4_000);
+    expect(logged()).toBeGreaterThan(0);
+    reader.exec("COMMIT");
+    await storage.scrub();
+    expect(logged()).toBe(0);
+    reader.close();
+  });
+});
+
 test("opening again migrates nothing and keeps everything", async () => {
   const path = join(folder(), "login.db");
   await withStorage(path, ({ db }) => db.updateTable("counters").set({ value: 41 }).execute());
