@@ -10,7 +10,9 @@ import { DeviceId, InboxId, NetworkId, SupernodeId, UserId } from "../protocol/i
 import { encodeLease, type Lease } from "../protocol/lease.ts";
 import { TIMES } from "../protocol/limits.ts";
 import type { Signed } from "../protocol/signed.ts";
+import { hugePageAdvice } from "../relay/records/huge-pages.ts";
 import { PackedRecords, WALK_START, type WalkCursor } from "../relay/records/packed-records.ts";
+import type { SlabOptions } from "../relay/records/slab-arena.ts";
 
 /** A sealed body as clients send it: nonce, tag and a few bytes of capabilities. */
 const SEALED_BODY_BYTES = 48;
@@ -97,7 +99,8 @@ function xorshift(seed: number): () => number {
 export async function runRecordStore(args: readonly string[]): Promise<void> {
   const isMap = args[0] === "map";
   const counts = (isMap ? args.slice(1) : args).map(Number);
-  const bench = new StoreBench(isMap ? mapOfObjects : packedStore);
+  const adviseHuge = await hugePageAdvice();
+  const bench = new StoreBench(isMap ? mapOfObjects : (now) => packedStore(now, adviseHuge));
   for (const count of counts) console.log(JSON.stringify(bench.measureAt(count)));
 }
 
@@ -110,8 +113,8 @@ interface StoreSubject {
   chores(): Generator<() => void>;
 }
 
-function packedStore(now: number): StoreSubject {
-  const records = new PackedRecords([0x1234567, 0x89abcde]);
+function packedStore(now: number, adviseHuge: SlabOptions["adviseHuge"]): StoreSubject {
+  const records = new PackedRecords([0x1234567, 0x89abcde], { adviseHuge });
   return {
     store: "packed",
     put: (lease) => records.put(lease, now),

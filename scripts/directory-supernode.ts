@@ -261,5 +261,5 @@ export class DirectorySupernode implements LinkOwner {
 
 /** Few records each, so few segments of an index. */
 function emptyRecords(): PackedRecords {
-  return new PackedRecords([1, 2], 4);
+  return new PackedRecords([1, 2], { segmentBits: 4 });
 }

@@ -8,6 +8,7 @@ import type { DeviceId, NetworkId, UserId } from "../../protocol/identifiers.ts"
 import type { Lease } from "../../protocol/lease.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import type { GoneNotice, LeaseRecord, PutResult, RecordStore } from "../record-store.ts";
+import { hugePageAdvice } from "./huge-pages.ts";
 import { PackedLease } from "./packed-lease.ts";
 import { type IndexSecret, PackedRecords, type RecordView, WALK_START, type WalkCursor } from "./packed-records.ts";
 import { type Damage, loadRecordFiles, RecordLog, writeSnapshot } from "./record-files.ts";
@@ -65,7 +66,7 @@ export class DurableRecords implements RecordStore {
 
   /** @throws KithError `data-newer`, `data-folder-unwritable` */
   static async open(options: DurableRecordsOptions): Promise<DurableRecords> {
-    const records = new PackedRecords(options.indexSecret);
+    const records = new PackedRecords(options.indexSecret, { adviseHuge: await hugePageAdvice() });
     const loaded = await loadRecordFiles(options.folder, options.networkId, (lease, sighting) => {
       const result = records.restore(lease, sighting, options.now());
       if (result === "known" && sighting.gone) records.markGone(goneNotice(lease, sighting), options.now());

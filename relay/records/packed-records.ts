@@ -13,14 +13,14 @@ import { LeaseCopies } from "./lease-copies.ts";
 import { PackedLease } from "./packed-lease.ts";
 import * as layout from "./record-layout.ts";
 import { firstSighting, forgottenAt, plausibleSighting, type Sighting } from "./sighting.ts";
-import { type Cell, SlabArena } from "./slab-arena.ts";
-import { DEFAULT_SEGMENT_BITS, UserIndex } from "./user-index.ts";
+import { type Cell, SlabArena, type SlabOptions } from "./slab-arena.ts";
+import { UserIndex } from "./user-index.ts";
 
 /** Two random 32-bit words: without them nobody can aim user IDs at one place of the index. */
 export type IndexSecret = readonly [number, number];
 
-/** What `expire` sweeps in one call: some 16,000 records, in milliseconds. */
-const EXPIRE_SLABS = 8;
+/** What `expire` sweeps in one call, in milliseconds. */
+const EXPIRE_CELLS = 16_000;
 
 /** Where a walk goes on. */
 export interface WalkCursor {
@@ -40,27 +40,29 @@ export interface RecordView {
   record(): LeaseRecord;
 }
 
+export interface PackedRecordsOptions extends SlabOptions {
+  /** Of the index: fewer for a store that stays small. */
+  readonly segmentBits?: number;
+}
+
 export class PackedRecords implements RecordStore {
   #arena: SlabArena;
   #index: UserIndex;
   readonly #secret: IndexSecret;
-  readonly #segmentBits: number;
-  readonly #slabBytes: number | undefined;
+  readonly #options: PackedRecordsOptions;
   readonly #copies = new LeaseCopies();
   readonly #wantedUser = new Uint8Array(USER_ID_BYTES);
   readonly #wantedWords = new Int32Array(this.#wantedUser.buffer);
   readonly #wantedDevice = Buffer.alloc(DEVICE_ID_BYTES);
   readonly #holdsWantedUser = (cell: Cell) => layout.holdsUser(this.#words(cell), this.#word(cell), this.#wantedWords);
   #prefix: Buffer | null = null;
-  #expirySlab = 0;
+  #expiry: WalkCursor = WALK_START;
 
-  /** Fewer segment bits of the index, and smaller slabs (as SlabArena), are for a store that stays small. */
-  constructor(secret: IndexSecret, segmentBits: number = DEFAULT_SEGMENT_BITS, slabBytes?: number) {
+  constructor(secret: IndexSecret, options: PackedRecordsOptions = {}) {
     this.#secret = secret;
-    this.#segmentBits = segmentBits;
-    this.#slabBytes = slabBytes;
-    this.#arena = new SlabArena(slabBytes);
-    this.#index = new UserIndex(segmentBits);
+    this.#options = options;
+    this.#arena = new SlabArena(options);
+    this.#index = new UserIndex(options.segmentBits);
   }
 
   get size(): number {
@@ -154,15 +156,20 @@ export class PackedRecords implements RecordStore {
 
   /** Sweeps a part of the store; `find` and walks pass over what it has not come to yet. */
   expire(now: number): number {
-    const slabs = this.#arena.slabCount;
     let removed = 0;
-    for (let step = Math.min(EXPIRE_SLABS, slabs); step > 0; step--) {
-      this.#expirySlab = (this.#expirySlab + 1) % slabs;
-      for (const cell of this.#arena.usedCells(this.#expirySlab, 0, Number.POSITIVE_INFINITY).cells) {
-        if (this.#forgottenAt(cell) > now) continue;
-        this.#remove(cell);
+    for (let left = EXPIRE_CELLS; left > 0; ) {
+      const { slab, cell } = this.#expiry;
+      const { cells, next } = this.#arena.usedCells(slab, cell, left);
+      for (const used of cells) {
+        if (this.#forgottenAt(used) > now) continue;
+        this.#remove(used);
         removed++;
       }
+      left -= cells.length;
+      this.#expiry = next === null ? { slab: slab + 1, cell: 0 } : { slab, cell: next };
+      if (this.#expiry.slab < this.#arena.slabCount) continue;
+      this.#expiry = WALK_START;
+      break;
     }
     return removed;
   }
@@ -192,8 +199,8 @@ export class PackedRecords implements RecordStore {
   }
 
   close(): void {
-    this.#arena = new SlabArena(this.#slabBytes);
-    this.#index = new UserIndex(this.#segmentBits);
+    this.#arena = new SlabArena(this.#options);
+    this.#index = new UserIndex(this.#options.segmentBits);
   }
 
   #requirePrefix(lease: Uint8Array): void {

@@ -21,7 +21,7 @@ const FRAME_BYTES = 100;
 
 export class SimHolder {
   readonly node: SimNode;
-  readonly store = new PackedRecords([0x51ed, 0xc0de], INDEX_SEGMENT_BITS, SLAB_BYTES);
+  readonly store = new PackedRecords([0x51ed, 0xc0de], { segmentBits: INDEX_SEGMENT_BITS, firstSlabBytes: SLAB_BYTES });
   readonly metrics = new ReplicationMetrics();
   readonly standings = new HolderStandings();
   readonly replication: Replication;

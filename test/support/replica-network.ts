@@ -26,7 +26,7 @@ export type Tamper = (message: ReplicationMessage) => ReplicationMessage | null;
 
 export class Holder {
   readonly id: SupernodeId;
-  readonly store = new PackedRecords([1, 2], 2);
+  readonly store = new PackedRecords([1, 2], { segmentBits: 2 });
   readonly metrics = new ReplicationMetrics();
   readonly replication: Replication;
   isUp = true;

@@ -119,11 +119,27 @@ describe("the arena", () => {
     }
     expect(cells.size).toBe(20_000);
     const bytes = arena.allocatedBytes;
+    const slabs = arena.slabCount;
     for (const cell of cells) arena.free(cell);
     expect(arena.allocatedBytes).toBe(0);
     for (let round = 0; round < 5_000; round++) arena.allocate(300);
     expect(arena.allocatedBytes).toBeLessThanOrEqual(bytes);
-    expect(arena.slabCount).toBe(bytes / (512 * 1024));
+    expect(arena.slabCount).toBe(slabs);
+  });
+
+  it("makes its slabs larger the more there is, wastes little, and has the large ones in huge pages", () => {
+    const advised: number[] = [];
+    const arena = new SlabArena({ firstSlabBytes: 1 << 16, adviseHuge: ({ byteLength }) => advised.push(byteLength) });
+    let cells = 0;
+    const fillTo = (bytes: number) => {
+      for (; cells * 256 < bytes; cells++) arena.allocate(256);
+      return arena.allocatedBytes / (cells * 256);
+    };
+    expect(fillTo(1 << 20)).toBeLessThan(1.1);
+    expect(fillTo(100 << 20)).toBeLessThan(1.1);
+    expect(arena.slabCount).toBeLessThan(110);
+    expect(Math.min(...advised)).toBeGreaterThan((4 << 20) - 4_096);
+    expect(advised.length).toBeGreaterThan(5);
   });
 });
 
