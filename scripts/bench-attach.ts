@@ -31,8 +31,8 @@ const CLIENTS_PER_PROCESS = 4_000;
 /** Clients that begin in a second, in all: below what one supernode lets in. */
 const BEGIN_PER_SECOND = 200;
 const LOOK_MS = 1_000;
-/** What has come to rest after a storm of connections: timers, garbage, the last presences. */
-const REST_MS = 10_000;
+/** After a storm of connections V8 goes on collecting what they left for half a minute; then they are idle. */
+const REST_MS = 40_000;
 const GIVE_UP_SECONDS = 240;
 const WORD_SECONDS = 5;
 
