@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { Socket as NetSocket } from "node:net";
 import type { Socket } from "socket.io";
 import type { AttachClaim } from "../protocol/attach-proof.ts";
+import type { SupernodeCertificate } from "../protocol/certificate.ts";
 import { KithError, type WireError } from "../protocol/errors.ts";
 import type { SupernodeId } from "../protocol/identifiers.ts";
 import type { Attachment } from "./attachments.ts";
@@ -23,7 +24,14 @@ export interface Endpoints {
 export type ConnectionPhase =
   | { readonly kind: "opening" }
   | { readonly kind: "node"; readonly attachment: Attachment }
-  | { readonly kind: "link"; readonly peer: LinkPeer };
+  | LinkPhase;
+
+export interface LinkPhase {
+  readonly kind: "link";
+  readonly peer: LinkPeer;
+  /** What it has joined with. */
+  readonly certificate: Pick<SupernodeCertificate, "serial" | "issuedAt" | "expiresAt">;
+}
 
 export class Connection {
   readonly socket: Socket;
@@ -74,9 +82,9 @@ export class Connection {
   }
 
   /** @returns the far end, for the services here to push to */
-  becomeLink(supernodeId: SupernodeId): LinkPeer {
+  becomeLink({ supernodeId, serial, issuedAt, expiresAt }: SupernodeCertificate): LinkPeer {
     const peer = { supernodeId, push: ({ name, value }: LinkPush) => void this.socket.emit(name, value) };
-    this.phase = { kind: "link", peer };
+    this.phase = { kind: "link", peer, certificate: { serial, issuedAt, expiresAt } };
     const { linkRequestsInFlight, linkRequestBurst, linkRequestsPerSecond } = this.#limits;
     this.#gate = new RequestGate(
       { inFlight: linkRequestsInFlight, burst: linkRequestBurst, perSecond: linkRequestsPerSecond },

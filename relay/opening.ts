@@ -64,7 +64,7 @@ export function openingHandlers(parts: OpeningParts): SessionHandlers<typeof OPE
       requireAttachProof(claim, input.proof, supernode.value.signKey);
       requireStanding(supernode.value.serial);
       if (supernode.value.supernodeId === self().value.supernodeId) throw new KithError("supernode-untrusted");
-      connection.becomeLink(supernode.value.supernodeId);
+      connection.becomeLink(supernode.value);
       door.provedSupernode(connection.stream);
       membership.meet(supernode);
       peers.returned(supernode.value.supernodeId);

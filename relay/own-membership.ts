@@ -74,7 +74,9 @@ export async function joinOthers(parts: OwnMembershipParts): Promise<GossipMembe
   const polling = setInterval(() => {
     if (membership.members().size === 1) void meetListed();
   }, times.listPollMs);
-  const identity = { anchor, signSecret: keys.signing.secretKey, self: () => self, open: dial.open };
+  /** Renewed meanwhile, perhaps. */
+  const current = () => membership.members().get(self.value.supernodeId) ?? self;
+  const identity = { anchor, signSecret: keys.signing.secretKey, self: current, open: dial.open };
   const asking = setInterval(() => {
     const { kind } = membership.stage;
     if (kind === "member") return;

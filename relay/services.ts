@@ -188,11 +188,13 @@ export class Services {
       this.#publisher.retire(attachment.inbox, change.lastSeenAt);
     });
     membership.onChange((change) => {
-      if (change.kind === "left") this.socketServer.closeLinks((supernodeId) => supernodeId === change.supernodeId);
+      if (change.kind === "left") this.socketServer.closeLinks(({ peer }) => peer.supernodeId === change.supernodeId);
     });
     this.#sweep = setInterval(() => {
       records.expire(now());
       standings.sweep(now());
+      // Members are put out of the directory for that; others would stay for as long as they hold their link.
+      this.socketServer.closeLinks(({ certificate }) => certificate.expiresAt <= now() || notices.isOver(certificate));
     }, times.sweepMs);
   }
 

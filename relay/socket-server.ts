@@ -6,7 +6,7 @@ import { Server, type Socket } from "socket.io";
 import { LIMITS, PROTOCOL_VERSION } from "../protocol/limits.ts";
 import { SUPERNODE_SOCKET_PATH } from "../protocol/supernode-api.ts";
 import { Decoder, Encoder } from "../protocol/wire-parser.ts";
-import { Connection, type ConnectionPhase, type Endpoints } from "./connection.ts";
+import { Connection, type ConnectionPhase, type Endpoints, type LinkPhase } from "./connection.ts";
 import { httpProtocol, type StreamProtocol } from "./first-byte.ts";
 import type { Member } from "./membership-source.ts";
 import type { RelayLimits } from "./relay-limits.ts";
@@ -73,9 +73,9 @@ export class SocketServer {
   }
 
   /** Closes the links that other supernodes have opened, of those that satisfy the condition. */
-  closeLinks(isToGo: (supernodeId: string) => boolean): void {
+  closeLinks(isToGo: (link: LinkPhase) => boolean): void {
     for (const { phase, socket } of this.#connections) {
-      if (phase.kind === "link" && isToGo(phase.peer.supernodeId)) socket.disconnect(true);
+      if (phase.kind === "link" && isToGo(phase)) socket.disconnect(true);
     }
   }
 

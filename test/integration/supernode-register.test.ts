@@ -186,6 +186,20 @@ describe("the directory", () => {
     expect(await codeOf(join(0, { certificate: { networkId: strangers.networkId } }))).toBe("certificate-forged");
   });
 
+  it("closes the link of a supernode whose certificate runs out, member or not", async () => {
+    const small = await TestNetwork.start(1, { times: { sweepMs: 50 } });
+    cleanUps.push(() => void small.close());
+    const expiresAt = Date.now() + 2_000;
+    const [brief, good] = [
+      await joinRaw(small, small.at(0), { certificate: { expiresAt } }),
+      await joinRaw(small, small.at(0)),
+    ];
+    await until(() => !brief.socket.connected);
+    expect(Date.now()).toBeGreaterThanOrEqual(expiresAt);
+    expect(good.socket.connected).toBe(true);
+    good.socket.disconnect();
+  });
+
   it("bounds what one supernode may ask, serves others meanwhile, and shows it to its operator", async () => {
     const status = { host: "127.0.0.1", port: 0 };
     const small = await TestNetwork.start(1, { status, limits: { linkRequestBurst: 50, linkRequestsPerSecond: 5 } });

@@ -173,7 +173,7 @@ export async function startHostileSupernode(
           join(connection, { nonce }) {
             const claim = connection.takeClaim(nonce, self.value.supernodeId, keys.tlsFingerprint);
             // It does not care who they are.
-            peers.push(connection.becomeLink(SupernodeId.parse("0".repeat(40))));
+            peers.push(connection.becomeLink({ ...self.value, supernodeId: SupernodeId.parse("0".repeat(40)) }));
             return { proof: signAttachAnswer(claim, keys.signing.secretKey) };
           },
         },
