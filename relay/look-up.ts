@@ -20,7 +20,7 @@ import {
 } from "./records/holder-query.ts";
 import type { HolderStandings } from "./records/holder-standing.ts";
 import type { RelayTimes } from "./relay-times.ts";
-import { trustRecord } from "./trusted-record.ts";
+import { type ToldRecord, trustRecord } from "./trusted-record.ts";
 import { WatchedUser } from "./watched-user.ts";
 import { withinMs } from "./within.ts";
 
@@ -104,21 +104,25 @@ export class LookUp {
     return new Promise((resolve) => queryHolders(holders, options, standings, network, resolve));
   }
 
-  /** All records of an answer hold, or the answer does not. */
   async #ask(holder: SupernodeId, userId: UserId): Promise<HolderAnswer> {
-    const { anchor, peers, log } = this.#parts;
     let told: Output<typeof LINK_REQUESTS.find>;
     try {
-      told = await peers.call(holder, "find", { userId });
+      told = await this.#parts.peers.call(holder, "find", { userId });
     } catch (error) {
       const isSilent = error instanceof KithError && SILENT.has(error.code);
       return { kind: "failed", fault: isSilent ? "silent" : "refused" };
     }
+    return { kind: "told", checked: () => this.#checked(holder, userId, told.records) };
+  }
+
+  /** All records of an answer hold, or the answer does not. */
+  #checked(holder: SupernodeId, userId: UserId, told: readonly ToldRecord[]): LeaseRecord[] | null {
+    const { anchor, log } = this.#parts;
     try {
-      return { kind: "records", records: told.records.map((record) => trustRecord(anchor, userId, record)) };
+      return told.map((record) => trustRecord(anchor, userId, record));
     } catch (error) {
       log.warn({ err: error, supernodeId: holder }, "a holder has answered with what does not hold");
-      return { kind: "failed", fault: "forged" };
+      return null;
     }
   }
 

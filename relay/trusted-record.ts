@@ -5,12 +5,15 @@ import { trustLease } from "../protocol/lease.ts";
 import type { TrustAnchor } from "../protocol/trust.ts";
 import { type LeaseRecord, ownCopy } from "./record-store.ts";
 
+export interface ToldRecord {
+  readonly lease: Uint8Array;
+  readonly gone: boolean;
+  /** ms since 1970 */
+  readonly lastSeenAt: number;
+}
+
 /** @throws KithError `signature-invalid` if it is of another user, and as trustLease */
-export function trustRecord(
-  anchor: TrustAnchor,
-  userId: UserId,
-  told: { readonly lease: Uint8Array; readonly gone: boolean; readonly lastSeenAt: number },
-): LeaseRecord {
+export function trustRecord(anchor: TrustAnchor, userId: UserId, told: ToldRecord): LeaseRecord {
   const now = anchor.now();
   const lease = ownCopy(trustLease(anchor.networkId, now, told.lease));
   if (lease.value.userId !== userId) throw new KithError("signature-invalid", { what: "lease" });

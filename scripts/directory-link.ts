@@ -8,13 +8,7 @@ import { connect, type Socket } from "node:net";
 import { ByteReader, ByteWriter, fromHex, toHex } from "../protocol/bytes.ts";
 import { SUPERNODE_ID_BYTES, SupernodeId, USER_ID_BYTES, UserId } from "../protocol/identifiers.ts";
 import { MAX_LEASE_BYTES } from "../protocol/lease.ts";
-
-/** A record as a holder tells it. */
-export interface ToldRecord {
-  readonly lease: Uint8Array;
-  readonly gone: boolean;
-  readonly lastSeenAt: number;
-}
+import type { ToldRecord } from "../relay/trusted-record.ts";
 
 export type DirectoryFrame =
   | { readonly type: "hello"; readonly from: SupernodeId }

@@ -13,13 +13,14 @@ import { decodeReplicationMessage, encodeReplicationMessage } from "../protocol/
 import type { Signed } from "../protocol/signed.ts";
 import { GossipMembership } from "../relay/membership/gossip-membership.ts";
 import type { Member } from "../relay/membership-source.ts";
+import type { LeaseRecord } from "../relay/record-store.ts";
 import { type HolderAnswer, queryHolders } from "../relay/records/holder-query.ts";
 import { HolderStandings } from "../relay/records/holder-standing.ts";
 import { PackedRecords } from "../relay/records/packed-records.ts";
 import { Replication } from "../relay/records/replication.ts";
 import { REPLICATION_LIMITS, ReplicationMetrics } from "../relay/records/replication-parts.ts";
-import { trustRecord } from "../relay/trusted-record.ts";
-import { type DirectoryFrame, DirectoryLink, type LinkOwner, type ToldRecord } from "./directory-link.ts";
+import { type ToldRecord, trustRecord } from "../relay/trusted-record.ts";
+import { type DirectoryFrame, DirectoryLink, type LinkOwner } from "./directory-link.ts";
 import { isOpen, LOOPBACK, type Standpoint } from "./directory-standpoint.ts";
 
 /** As relay/replicator.ts, relay/look-up.ts and relay/relay-times.ts have them. */
@@ -165,12 +166,12 @@ export class DirectorySupernode implements LinkOwner {
         if (!this.#links.has(frame.from)) this.#links.set(frame.from, link);
         return;
       case "find":
-        link.send({ type: "found", request: frame.request, records: this.#told(frame.userId) });
+        link.send({ type: "found", request: frame.request, records: this.#recordsOf(frame.userId) });
         return;
       case "found": {
         const question = this.#questions.get(frame.request);
         this.#questions.delete(frame.request);
-        question?.answered(this.#judge(question.userId, frame.records));
+        question?.answered(this.#told(question.userId, frame.records));
         return;
       }
       case "replicate":
@@ -218,7 +219,7 @@ export class DirectorySupernode implements LinkOwner {
 
   #ask(holder: SupernodeId, userId: UserId, answered: (answer: HolderAnswer) => void): void {
     if (holder === this.id) {
-      queueMicrotask(() => answered(this.#judge(userId, this.#told(userId))));
+      queueMicrotask(() => answered(this.#told(userId, this.#recordsOf(userId))));
       return;
     }
     const link = this.#link(holder);
@@ -231,17 +232,21 @@ export class DirectorySupernode implements LinkOwner {
     link.send({ type: "find", request, userId });
   }
 
-  #told(userId: UserId): ToldRecord[] {
+  #recordsOf(userId: UserId): ToldRecord[] {
     const records = this.#records.find(userId, this.#standpoint.anchor.now());
     return records.map(({ lease, gone, lastSeenAt }) => ({ lease: lease.bytes, gone, lastSeenAt }));
   }
 
+  #told(userId: UserId, records: readonly ToldRecord[]): HolderAnswer {
+    return { kind: "told", checked: () => this.#checked(userId, records) };
+  }
+
   /** All records of an answer hold, or the answer does not. */
-  #judge(userId: UserId, told: readonly ToldRecord[]): HolderAnswer {
+  #checked(userId: UserId, told: readonly ToldRecord[]): LeaseRecord[] | null {
     try {
-      return { kind: "records", records: told.map((record) => trustRecord(this.#standpoint.anchor, userId, record)) };
+      return told.map((record) => trustRecord(this.#standpoint.anchor, userId, record));
     } catch {
-      return { kind: "failed", fault: "forged" };
+      return null;
     }
   }
 

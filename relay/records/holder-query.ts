@@ -9,9 +9,12 @@ import type { LeaseRecord } from "../record-store.ts";
 import type { HolderStandings } from "./holder-standing.ts";
 
 export type HolderAnswer =
-  /** Checked: each lease is of the user and signed by the account. */
-  | { readonly kind: "records"; readonly records: readonly LeaseRecord[] }
-  | { readonly kind: "failed"; readonly fault: "silent" | "refused" | "forged" };
+  /**
+   * `checked` looks whether each lease is of the user and signed by the account, null if not. That costs more than all else
+   * of a look-up, so it is done only if the answer is still wanted.
+   */
+  | { readonly kind: "told"; checked(): readonly LeaseRecord[] | null }
+  | { readonly kind: "failed"; readonly fault: "silent" | "refused" };
 
 export interface QueryNetwork {
   /** Asks one holder. `answered` is called once, or never. */
@@ -139,13 +142,15 @@ class HolderQuery {
   }
 
   #onAnswer(holder: SupernodeId, answer: HolderAnswer): void {
-    if (answer.kind === "records" && this.#hedged.delete(holder)) this.#standings.hedges.askedInVain();
+    if (answer.kind === "told" && this.#hedged.delete(holder)) this.#standings.hedges.askedInVain();
     if (!this.#unanswered.delete(holder) || this.#isOver) return;
-    if (answer.kind === "failed") {
-      this.#standings.report(holder, answer.fault, this.#network.now());
+    const records = answer.kind === "told" ? answer.checked() : null;
+    if (!records) {
+      const fault = answer.kind === "told" ? "forged" : answer.fault;
+      this.#standings.report(holder, fault, this.#network.now());
       this.#askNext();
     } else {
-      this.#answers.set(holder, answer.records);
+      this.#answers.set(holder, records);
       // "Gone" or "nothing" needs others to say so too, and they are asked at once; the first of them may know better.
       const needed = Math.min(this.#needed, 2 * this.#answers.size + 1);
       while (this.#answers.size + this.#unanswered.size < needed && this.#waiting.length > 0) this.#askNext();

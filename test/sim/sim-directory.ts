@@ -141,7 +141,7 @@ export class SimDirectory {
           if (!holder || !this.gossip.isLine(asker.node, holder.node)) return;
           const lateMs = holder.node.lagMs * this.gossip.random();
           time.after(this.gossip.roundTripMs(asker.node, holder.node) + lateMs, () => {
-            if (holder.node.isUp) answered({ kind: "records", records: holder.store.find(user.userId, time.now) });
+            if (holder.node.isUp) answered({ kind: "told", checked: () => holder.store.find(user.userId, time.now) });
           });
         },
       },

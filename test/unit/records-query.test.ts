@@ -32,8 +32,9 @@ beforeAll(() => {
 });
 
 const record = (of: Signed<Lease>, gone = false): LeaseRecord => ({ lease: of, gone, lastSeenAt: of.value.issuedAt });
-const says = (...records: LeaseRecord[]): HolderAnswer => ({ kind: "records", records });
+const says = (...records: LeaseRecord[]): HolderAnswer => ({ kind: "told", checked: () => records });
 const NOTHING = says();
+const FORGED: HolderAnswer = { kind: "told", checked: () => null };
 /** Never answers. */
 const SILENT = null;
 
@@ -130,6 +131,20 @@ describe("a look-up", () => {
     expect(tookMs).toBe(4 * 150 + RTT_MS);
   });
 
+  it("checks no answer that has come too late to matter", () => {
+    let checks = 0;
+    const counted: HolderAnswer = {
+      kind: "told",
+      checked: () => {
+        checks++;
+        return [record(lease)];
+      },
+    };
+    const { result } = ask([counted], { hedgeMs: RTT_MS / 2 });
+    expect(result.requests).toBeGreaterThan(1);
+    expect(checks).toBe(1);
+  });
+
   it("does not take its own lateness for that of a holder", () => {
     const { result, tookMs } = ask([says(record(lease))], { hedgeMs: RTT_MS / 2 }, new HolderStandings(), 60);
     expect(result.requests).toBe(1);
@@ -137,11 +152,7 @@ describe("a look-up", () => {
   });
 
   it("asks the next at once when one refuses or sends a forgery, and remembers the forger longer", () => {
-    const { result, tookMs, standings } = ask([
-      { kind: "failed", fault: "refused" },
-      { kind: "failed", fault: "forged" },
-      says(record(lease)),
-    ]);
+    const { result, tookMs, standings } = ask([{ kind: "failed", fault: "refused" }, FORGED, says(record(lease))]);
     expect(tookMs).toBe(3 * RTT_MS);
     expect(result.records).toHaveLength(1);
     expect(standings.isGood(holders[0] as SupernodeId, START + 60_000)).toBe(true);
