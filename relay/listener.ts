@@ -66,14 +66,20 @@ export class Listener {
     this.#door = door;
   }
 
+  /** Its bytes are counted when they are asked for: all connections have to be looked at. */
   traffic(): PortTraffic {
-    let bytesReceived = this.#closedReceived;
-    let bytesSent = this.#closedSent;
-    for (const socket of this.#sockets) {
-      bytesReceived += socket.bytesRead;
-      bytesSent += socket.bytesWritten;
-    }
-    return { open: this.#sockets.size, opened: this.#opened, bytesReceived, bytesSent };
+    const bytesReceived = () => this.#closedReceived + sumOf(this.#sockets, (socket) => socket.bytesRead);
+    const bytesSent = () => this.#closedSent + sumOf(this.#sockets, (socket) => socket.bytesWritten);
+    return {
+      open: this.#sockets.size,
+      opened: this.#opened,
+      get bytesReceived() {
+        return bytesReceived();
+      },
+      get bytesSent() {
+        return bytesSent();
+      },
+    };
   }
 
   /** For who tells that a connection has come to nothing. */
@@ -97,7 +103,7 @@ export class Listener {
       return;
     }
     this.#sockets.add(socket);
-    socket.once("close", () => {
+    socket.on("close", () => {
       door.leave(socket);
       this.#sockets.delete(socket);
       this.#closedReceived += socket.bytesRead;
@@ -106,6 +112,12 @@ export class Listener {
     socket.setNoDelay(true);
     welcome(socket, this.#protocols, this.#firstByteTimeoutMs, this.countRefused);
   }
+}
+
+function sumOf(sockets: Iterable<net.Socket>, bytesOf: (socket: net.Socket) => number): number {
+  let sum = 0;
+  for (const socket of sockets) sum += bytesOf(socket);
+  return sum;
 }
 
 function refusal(error: Error, listen: string, port: number): KithError {
