@@ -18,6 +18,7 @@ import { subscriberOf } from "./client-address.ts";
 import type { DesktopSupernodes } from "./desktop-supernodes.ts";
 import type { Devices } from "./devices.ts";
 import type { KeyLog } from "./key-log/key-log.ts";
+import type { Metrics } from "./metrics.ts";
 import type { PasswordGuesses } from "./password-guesses.ts";
 import type { RateLimits } from "./rate-limits.ts";
 import type { Session, Sessions } from "./sessions.ts";
@@ -36,6 +37,7 @@ export interface SessionSocketParts {
   readonly admission: Admission;
   readonly accountMethods: AccountMethods;
   readonly desktop: DesktopSupernodes;
+  readonly metrics: Metrics;
   readonly log: Logger;
   /** How long a device may take to prove itself after its socket opened. */
   readonly attachTimeoutMs: number;
@@ -153,6 +155,7 @@ export function serveSession(socket: Socket, host: string, parts: SessionSocketP
       }),
     },
     (what, error) => log.error({ what, err: error.cause }, error.code),
+    parts.metrics.sessionAnswered,
   );
   refuseUnknownMethods(socket);
   socket.on("disconnect", () => {

@@ -47,18 +47,21 @@ const Answer = z.union([
  * Answers a method table on one socket. A request of the wrong shape is refused with
  * `malformed`, one with too many bytes with `too-large`; whatever a handler throws is answered by its code.
  * @param onFault is told of errors that are ours (code `internal`), for the log.
+ * @param onAnswer is told of each answer: `ok` or the code of the refusal, for metrics.
  */
 export function serve<T extends MethodTable>(
   socket: RpcSocket,
   table: T,
   handlers: Handlers<T>,
   onFault: (methodName: string, error: KithError) => void,
+  onAnswer: (methodName: string, outcome: string) => void = () => undefined,
 ): void {
   for (const name of Object.keys(table)) {
     socket.on(name, (...args) => {
       void answer(table[name] as Method, handlers[name] as (input: unknown) => unknown, name, args[0]).then(
         (result) => {
           if (!result.ok && result.error.code === "internal") onFault(name, result.cause);
+          onAnswer(name, result.ok ? "ok" : result.error.code);
           const acknowledge = args[1];
           if (typeof acknowledge === "function") {
             acknowledge(result.ok ? result : { ok: false, error: result.error });

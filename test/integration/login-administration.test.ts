@@ -249,7 +249,9 @@ test("the shipped program runs commands against the server that runs", async () 
 test("metrics count what was answered and name nobody; health and readiness answer", async () => {
   const server = await servers.start({ metrics: { host: "127.0.0.1", port: 0 } });
   const alice = await register(server.url, "alice");
-  await servers.open(server.url, alice);
+  const session = await servers.open(server.url, alice);
+  const asked = session.call("requestBuddy", { handle: handle("nobody-here"), greeting: "" });
+  await expect(asked).rejects.toEqual(refused("no-such-user"));
   await post(server.url, "/v1/login/start", { handle: "x", request: "A" });
   await get(server.url, "/alice");
   const text = await (await fetch(server.metricsUrl ?? "")).text();
@@ -257,6 +259,8 @@ test("metrics count what was answered and name nobody; health and readiness answ
   expect(text).toContain('kith_login_request_seconds_count{route="/v1/login/start",status="400"} 1');
   expect(text).toContain('kith_login_request_seconds_count{route="unknown",status="404"} 1');
   expect(text).toContain("kith_login_connected_devices 1");
+  expect(text).toContain('kith_login_session_requests_total{method="open",outcome="ok"} 1');
+  expect(text).toContain('kith_login_session_requests_total{method="requestBuddy",outcome="no-such-user"} 1');
   for (const secret of ["alice", alice.userId, alice.deviceId, "127.0.0.1"]) expect(text).not.toContain(secret);
   for (const [path, answer] of [
     ["/health", "ok\n"],
