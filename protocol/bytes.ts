@@ -190,10 +190,21 @@ export function utf8(text: string): Uint8Array {
 
 const HEX_PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
+/** The first digit of each byte above the second. */
+const HEX_DIGITS = Uint16Array.from(HEX_PAIRS, (pair) => (pair.charCodeAt(0) << 8) | pair.charCodeAt(1));
+const asciiDecoder = new TextDecoder("latin1");
+const shortText = new Uint8Array(64);
+
+/** What is as short as an identifier is written in one piece: a third of the time, and nothing to be joined later. */
 export function toHex(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += HEX_PAIRS[byte];
-  return text;
+  const { length } = bytes;
+  if (2 * length > shortText.length) return Array.from(bytes, (byte) => HEX_PAIRS[byte]).join("");
+  for (let index = 0; index < length; index++) {
+    const digits = HEX_DIGITS[bytes[index] as number] as number;
+    shortText[2 * index] = digits >> 8;
+    shortText[2 * index + 1] = digits & 0xff;
+  }
+  return asciiDecoder.decode(shortText.subarray(0, 2 * length));
 }
 
 /** @throws KithError `malformed` unless `text` is lower-case hexadecimal of whole bytes. */

@@ -1,20 +1,21 @@
 /** Certificates: what the login server vouches for, signed by the network key. Both kinds are self-contained. */
-import { type ByteReader, ByteWriter, fromHex, toHex } from "./bytes.ts";
+import { type ByteReader, ByteWriter, fromHex } from "./bytes.ts";
 import {
   BOX_KEY_BYTES,
   DEVICE_ID_BYTES,
-  DeviceId,
+  type DeviceId,
   Handle,
   NETWORK_ID_BYTES,
-  NetworkId,
+  type NetworkId,
   SIGN_KEY_BYTES,
   SIGNATURE_BYTES,
   SUPERNODE_ID_BYTES,
-  SupernodeId,
+  type SupernodeId,
   USER_ID_BYTES,
-  UserId,
+  type UserId,
 } from "./identifiers.ts";
 import { LIMITS } from "./limits.ts";
+import { readDeviceId, readNetworkId, readSupernodeId, readUserId } from "./raw-identifiers.ts";
 import { decodeSigned, type Signed } from "./signed.ts";
 
 const FORMAT_VERSION = 1;
@@ -77,17 +78,17 @@ export function encodeUserCertificate(certificate: UserCertificate): Uint8Array 
 export function decodeUserCertificate(bytes: Uint8Array): Signed<UserCertificate> {
   return decodeSigned(bytes, "user certificate", LIMITS.maxCertificateBytes, (reader) => {
     expectHead(reader, USER_CERTIFICATE);
-    const networkId = NetworkId.parse(toHex(reader.fixed(NETWORK_ID_BYTES)));
+    const networkId = readNetworkId(reader);
     const handle = Handle.safeParse(reader.string8());
     if (!handle.success) throw reader.refuse("a handle against the rules");
     return {
       networkId,
       handle: handle.data,
-      userId: UserId.parse(toHex(reader.fixed(USER_ID_BYTES))),
+      userId: readUserId(reader),
       signKey: reader.fixed(SIGN_KEY_BYTES),
       boxKey: reader.fixed(BOX_KEY_BYTES),
       keyBinding: reader.fixed(SIGNATURE_BYTES),
-      deviceId: DeviceId.parse(toHex(reader.fixed(DEVICE_ID_BYTES))),
+      deviceId: readDeviceId(reader),
       serial: reader.u64(),
       issuedAt: reader.u64(),
       expiresAt: reader.u64(),
@@ -116,8 +117,8 @@ export function decodeSupernodeCertificate(bytes: Uint8Array): Signed<SupernodeC
   return decodeSigned(bytes, "supernode certificate", LIMITS.maxCertificateBytes, (reader) => {
     expectHead(reader, SUPERNODE_CERTIFICATE);
     return {
-      networkId: NetworkId.parse(toHex(reader.fixed(NETWORK_ID_BYTES))),
-      supernodeId: SupernodeId.parse(toHex(reader.fixed(SUPERNODE_ID_BYTES))),
+      networkId: readNetworkId(reader),
+      supernodeId: readSupernodeId(reader),
       signKey: reader.fixed(SIGN_KEY_BYTES),
       tlsFingerprint: reader.fixed(TLS_FINGERPRINT_BYTES),
       host: requireHost(reader, reader.string8()),

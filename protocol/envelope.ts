@@ -1,15 +1,8 @@
 /** An envelope: one sealed, signed message from one device to another. */
-import { ByteWriter, fromHex, toHex } from "./bytes.ts";
-import {
-  DEVICE_ID_BYTES,
-  type DeviceAddress,
-  DeviceId,
-  MESSAGE_ID_BYTES,
-  MessageId,
-  USER_ID_BYTES,
-  UserId,
-} from "./identifiers.ts";
+import { ByteWriter, fromHex } from "./bytes.ts";
+import { DEVICE_ID_BYTES, type DeviceAddress, MESSAGE_ID_BYTES, type MessageId, USER_ID_BYTES } from "./identifiers.ts";
 import { LIMITS } from "./limits.ts";
+import { readDeviceId, readMessageId, readUserId } from "./raw-identifiers.ts";
 import { decodeSigned, type Signed } from "./signed.ts";
 
 const ENVELOPE = 5;
@@ -47,10 +40,10 @@ export function decodeEnvelope(bytes: Uint8Array): Signed<Envelope> {
   return decodeSigned(bytes, "envelope", LIMITS.maxEnvelopeBytes, (reader) => {
     if (reader.u8() !== ENVELOPE) throw reader.refuse("another kind of structure");
     if (reader.u8() !== FORMAT_VERSION) throw reader.refuse("a version that is not known here");
-    const id = MessageId.parse(toHex(reader.fixed(MESSAGE_ID_BYTES)));
+    const id = readMessageId(reader);
     const address = (): DeviceAddress => ({
-      userId: UserId.parse(toHex(reader.fixed(USER_ID_BYTES))),
-      deviceId: DeviceId.parse(toHex(reader.fixed(DEVICE_ID_BYTES))),
+      userId: readUserId(reader),
+      deviceId: readDeviceId(reader),
     });
     return {
       id,

@@ -3,9 +3,10 @@ import { ByteReader, ByteWriter, fromHex } from "./bytes.ts";
 import { decodeSupernodeCertificate, type SupernodeCertificate } from "./certificate.ts";
 import { type GossipItem, itemBytes, readAnnouncement, readItems, writeItems } from "./gossip-item.ts";
 import { MAX_GOSSIP_MESSAGE_BYTES } from "./gossip-packet.ts";
-import { ANNOUNCEMENT_BYTES, type Announcement, readBoolean, readSupernodeId } from "./gossip-statement.ts";
+import { ANNOUNCEMENT_BYTES, type Announcement, readBoolean } from "./gossip-statement.ts";
 import { SUPERNODE_ID_BYTES, type SupernodeId } from "./identifiers.ts";
 import { LIMITS } from "./limits.ts";
+import { readSupernodeId } from "./raw-identifiers.ts";
 import type { Signed } from "./signed.ts";
 
 /** All members that the sender holds for live, of IDs whose first 32 bits lie in [from, to]. */

@@ -7,9 +7,10 @@
 import { ByteReader, ByteWriter, concatBytes, fromHex } from "./bytes.ts";
 import { decodeSupernodeCertificate, type SupernodeCertificate } from "./certificate.ts";
 import { KithError } from "./errors.ts";
-import { ANNOUNCEMENT_BYTES, type Announcement, decodeAnnouncement, readSupernodeId } from "./gossip-statement.ts";
+import { ANNOUNCEMENT_BYTES, type Announcement, decodeAnnouncement } from "./gossip-statement.ts";
 import { SUPERNODE_ID_BYTES, type SupernodeId } from "./identifiers.ts";
 import { LIMITS } from "./limits.ts";
+import { readSupernodeId } from "./raw-identifiers.ts";
 import type { Signed } from "./signed.ts";
 
 /** One datagram: under the smallest MTU that IPv6 promises, headers included, so that none is ever fragmented. */

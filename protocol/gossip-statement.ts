@@ -3,8 +3,9 @@
  * that it may be passed on by anyone. There is no statement that a supernode is dead:
  * there are only suspicions, which their subject can refute, and what each makes of them.
  */
-import { type ByteReader, ByteWriter, fromHex, toHex } from "./bytes.ts";
-import { SIGNATURE_BYTES, SUPERNODE_ID_BYTES, SupernodeId } from "./identifiers.ts";
+import { type ByteReader, ByteWriter, fromHex } from "./bytes.ts";
+import { SIGNATURE_BYTES, SUPERNODE_ID_BYTES, type SupernodeId } from "./identifiers.ts";
+import { readSupernodeId } from "./raw-identifiers.ts";
 import { decodeSigned, type Signed } from "./signed.ts";
 
 export const GOSSIP_KEY_BYTES = 32;
@@ -94,10 +95,6 @@ export function decodeVoucher(bytes: Uint8Array): Signed<Voucher> {
     certificateSerial: reader.u64(),
     voucher: readSupernodeId(reader),
   }));
-}
-
-export function readSupernodeId(reader: ByteReader): SupernodeId {
-  return SupernodeId.parse(toHex(reader.fixed(SUPERNODE_ID_BYTES)));
 }
 
 export function readBoolean(reader: ByteReader): boolean {

@@ -5,20 +5,21 @@
  * around, so the login server must show everybody the same log, and whoever looks up their
  * own handle in it sees every key that was ever certified under their name.
  */
-import { ByteReader, ByteWriter, concatBytes, equalBytes, fromHex, toHex, utf8 } from "./bytes.ts";
+import { ByteReader, ByteWriter, concatBytes, equalBytes, fromHex, utf8 } from "./bytes.ts";
 import { KithError } from "./errors.ts";
 import {
   DEVICE_ID_BYTES,
-  DeviceId,
+  type DeviceId,
   type Handle,
   NETWORK_ID_BYTES,
-  NetworkId,
+  type NetworkId,
   USER_ID_BYTES,
-  UserId,
+  type UserId,
 } from "./identifiers.ts";
 import { HASH_BYTES, rootOf, treeKeyOf } from "./key-tree.ts";
 import { issuerAt } from "./network-key-chain.ts";
 import { nodeSignatures, sha256 } from "./node-crypto.ts";
+import { readDeviceId, readNetworkId, readUserId } from "./raw-identifiers.ts";
 import { decodeSigned, requireSignature, type Signed } from "./signed.ts";
 import type { TrustAnchor } from "./trust.ts";
 
@@ -88,8 +89,8 @@ export function decodeKeyLogEntries(bytes: Uint8Array): KeyLogEntry[] {
 function readEntry(reader: ByteReader): KeyLogEntry {
   return {
     serial: reader.u64(),
-    userId: UserId.parse(toHex(reader.fixed(USER_ID_BYTES))),
-    deviceId: DeviceId.parse(toHex(reader.fixed(DEVICE_ID_BYTES))),
+    userId: readUserId(reader),
+    deviceId: readDeviceId(reader),
     issuedAt: reader.u64(),
     certificateHash: reader.fixed(HASH_BYTES),
   };
@@ -126,7 +127,7 @@ export function encodeKeyLogHead(head: KeyLogHead): Uint8Array {
 export function decodeKeyLogHead(bytes: Uint8Array): Signed<KeyLogHead> {
   return decodeSigned(bytes, "key log head", KEY_LOG_HEAD_BYTES, (reader) => {
     if (reader.u8() !== FORMAT_VERSION) throw reader.refuse("a version that is not known here");
-    const networkId = NetworkId.parse(toHex(reader.fixed(NETWORK_ID_BYTES)));
+    const networkId = readNetworkId(reader);
     const epoch = reader.u64();
     if (epoch === 0) throw reader.refuse("epoch 0");
     return {

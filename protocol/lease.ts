@@ -3,24 +3,25 @@
  * account's signing key, and the user ID is that key's hash, so that anybody can check
  * it without asking anyone.
  */
-import { ByteWriter, fromHex, toHex } from "./bytes.ts";
+import { ByteWriter, fromHex } from "./bytes.ts";
 import { KithError } from "./errors.ts";
 import {
   DEVICE_ID_BYTES,
-  DeviceId,
+  type DeviceId,
   INBOX_BYTES,
-  InboxId,
+  type InboxId,
   NETWORK_ID_BYTES,
-  NetworkId,
+  type NetworkId,
   SIGN_KEY_BYTES,
   SIGNATURE_BYTES,
   SUPERNODE_ID_BYTES,
-  SupernodeId,
+  type SupernodeId,
   USER_ID_BYTES,
-  UserId,
+  type UserId,
 } from "./identifiers.ts";
 import { LIMITS, TIMES } from "./limits.ts";
 import { nodeSignatures, userIdOf } from "./node-crypto.ts";
+import { readDeviceId, readInboxId, readNetworkId, readSupernodeId, readUserId } from "./raw-identifiers.ts";
 import { decodeSigned, requireSignature, type Signed } from "./signed.ts";
 
 const LEASE = 4;
@@ -79,12 +80,12 @@ export function decodeLease(bytes: Uint8Array): Signed<Lease> {
     if (reader.u8() !== LEASE) throw reader.refuse("another kind of structure");
     if (reader.u8() !== FORMAT_VERSION) throw reader.refuse("a version that is not known here");
     const lease = {
-      networkId: NetworkId.parse(toHex(reader.fixed(NETWORK_ID_BYTES))),
-      userId: UserId.parse(toHex(reader.fixed(USER_ID_BYTES))),
+      networkId: readNetworkId(reader),
+      userId: readUserId(reader),
       signKey: reader.fixed(SIGN_KEY_BYTES),
-      deviceId: DeviceId.parse(toHex(reader.fixed(DEVICE_ID_BYTES))),
-      home: SupernodeId.parse(toHex(reader.fixed(SUPERNODE_ID_BYTES))),
-      inbox: InboxId.parse(toHex(reader.fixed(INBOX_BYTES))),
+      deviceId: readDeviceId(reader),
+      home: readSupernodeId(reader),
+      inbox: readInboxId(reader),
       sequence: reader.u64(),
       issuedAt: reader.u64(),
       validityMs: reader.u32(),

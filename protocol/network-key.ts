@@ -3,10 +3,11 @@
  * network. Each statement is signed by the key before it, and the new key's own signature stands
  * inside it, so that nobody can be made to continue a network whose key they do not hold.
  */
-import { ByteWriter, concatBytes, equalBytes, fromHex, toHex } from "./bytes.ts";
+import { ByteWriter, concatBytes, equalBytes, fromHex } from "./bytes.ts";
 import { KithError } from "./errors.ts";
-import { NETWORK_ID_BYTES, NetworkId, SIGN_KEY_BYTES, SIGNATURE_BYTES } from "./identifiers.ts";
+import { NETWORK_ID_BYTES, type NetworkId, SIGN_KEY_BYTES, SIGNATURE_BYTES } from "./identifiers.ts";
 import { nodeSignatures, type SigningKeyPair } from "./node-crypto.ts";
+import { readNetworkId } from "./raw-identifiers.ts";
 import { decodeSigned, type Signed, signBody, statement } from "./signed.ts";
 
 const FORMAT_VERSION = 1;
@@ -60,7 +61,7 @@ function encodeFields({ networkId, number, key, from, until, reason }: Successio
 export function decodeSuccession(bytes: Uint8Array): Signed<ProvedSuccession> {
   return decodeSigned(bytes, "network key", SUCCESSION_BYTES, (reader) => {
     if (reader.u8() !== FORMAT_VERSION) throw reader.refuse("a version that is not known here");
-    const networkId = NetworkId.parse(toHex(reader.fixed(NETWORK_ID_BYTES)));
+    const networkId = readNetworkId(reader);
     const number = reader.u16();
     const key = reader.fixed(SIGN_KEY_BYTES);
     const [from, until] = [reader.u64(), reader.u64()];

@@ -2,9 +2,10 @@
  * What holders of the directory's records say to each other when the members change: who
  * has a record offers it by its number, and sends it only if it is wanted.
  */
-import { ByteReader, ByteWriter, fromHex, toHex } from "./bytes.ts";
-import { DEVICE_ID_BYTES, DeviceId, USER_ID_BYTES, UserId } from "./identifiers.ts";
+import { ByteReader, ByteWriter, fromHex } from "./bytes.ts";
+import { DEVICE_ID_BYTES, type DeviceId, USER_ID_BYTES, type UserId } from "./identifiers.ts";
 import { MAX_LEASE_BYTES } from "./lease.ts";
+import { readDeviceId, readUserId } from "./raw-identifiers.ts";
 
 export interface OfferedRecord {
   readonly userId: UserId;
@@ -102,8 +103,8 @@ function readMessage(reader: ByteReader): ReplicationMessage {
         type: "offer",
         offerId: reader.u32(),
         records: list(reader, MAX_OFFERED, () => ({
-          userId: UserId.parse(toHex(reader.fixed(USER_ID_BYTES))),
-          deviceId: DeviceId.parse(toHex(reader.fixed(DEVICE_ID_BYTES))),
+          userId: readUserId(reader),
+          deviceId: readDeviceId(reader),
           sequence: reader.u64(),
         })),
       };

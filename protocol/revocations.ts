@@ -2,11 +2,12 @@
  * The revocation list: certificates that are not to be believed although they have not
  * expired. Short, because whatever expires leaves it; signed, so that supernodes carry it.
  */
-import { ByteWriter, fromHex, toHex } from "./bytes.ts";
+import { ByteWriter, fromHex } from "./bytes.ts";
 import { KithError } from "./errors.ts";
-import { NETWORK_ID_BYTES, NetworkId } from "./identifiers.ts";
+import { NETWORK_ID_BYTES, type NetworkId } from "./identifiers.ts";
 import { issuerAt } from "./network-key-chain.ts";
 import { nodeSignatures } from "./node-crypto.ts";
+import { readNetworkId } from "./raw-identifiers.ts";
 import { decodeSigned, requireSignature, type Signed } from "./signed.ts";
 import type { TrustAnchor } from "./trust.ts";
 
@@ -40,7 +41,7 @@ export function encodeRevocationList(list: RevocationList): Uint8Array {
 export function decodeRevocationList(bytes: Uint8Array): Signed<RevocationList> {
   return decodeSigned(bytes, "revocation list", MAX_REVOCATION_LIST_BYTES, (reader) => {
     if (reader.u8() !== FORMAT_VERSION) throw reader.refuse("a version that is not known here");
-    const networkId = NetworkId.parse(toHex(reader.fixed(NETWORK_ID_BYTES)));
+    const networkId = readNetworkId(reader);
     const revision = reader.u64();
     const issuedAt = reader.u64();
     const count = reader.u32();

@@ -1,8 +1,9 @@
 /** The supernode list: every certified supernode of a network, signed by the network key. */
-import { ByteWriter, fromHex, toHex } from "./bytes.ts";
+import { ByteWriter, fromHex } from "./bytes.ts";
 import { decodeSupernodeCertificate, type SupernodeCertificate } from "./certificate.ts";
-import { NETWORK_ID_BYTES, NetworkId } from "./identifiers.ts";
+import { NETWORK_ID_BYTES, type NetworkId } from "./identifiers.ts";
 import { LIMITS } from "./limits.ts";
+import { readNetworkId } from "./raw-identifiers.ts";
 import { decodeSigned, type Signed } from "./signed.ts";
 
 const SUPERNODE_LIST = 3;
@@ -44,7 +45,7 @@ export function decodeSupernodeList(bytes: Uint8Array): Signed<SupernodeList> {
   return decodeSigned(bytes, "supernode list", MAX_LIST_BYTES, (reader) => {
     if (reader.u8() !== SUPERNODE_LIST) throw reader.refuse("another kind of structure");
     if (reader.u8() !== FORMAT_VERSION) throw reader.refuse("a version that is not known here");
-    const networkId = NetworkId.parse(toHex(reader.fixed(NETWORK_ID_BYTES)));
+    const networkId = readNetworkId(reader);
     const revision = reader.u64();
     const issuedAt = reader.u64();
     const expiresAt = reader.u64();

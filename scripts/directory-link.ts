@@ -5,9 +5,10 @@
  * everything above the connection is the real code.
  */
 import { connect, type Socket } from "node:net";
-import { ByteReader, ByteWriter, fromHex, toHex } from "../protocol/bytes.ts";
-import { SUPERNODE_ID_BYTES, SupernodeId, USER_ID_BYTES, UserId } from "../protocol/identifiers.ts";
+import { ByteReader, ByteWriter, fromHex } from "../protocol/bytes.ts";
+import { SUPERNODE_ID_BYTES, type SupernodeId, USER_ID_BYTES, type UserId } from "../protocol/identifiers.ts";
 import { MAX_LEASE_BYTES } from "../protocol/lease.ts";
+import { readSupernodeId, readUserId } from "../protocol/raw-identifiers.ts";
 import type { ToldRecord } from "../relay/trusted-record.ts";
 
 export type DirectoryFrame =
@@ -103,9 +104,9 @@ function decodeFrame(bytes: Uint8Array): DirectoryFrame {
   const reader = new ByteReader(bytes, "frame");
   switch (TYPES[reader.u8()]) {
     case "hello":
-      return { type: "hello", from: SupernodeId.parse(toHex(reader.fixed(SUPERNODE_ID_BYTES))) };
+      return { type: "hello", from: readSupernodeId(reader) };
     case "find":
-      return { type: "find", request: reader.u32(), userId: UserId.parse(toHex(reader.fixed(USER_ID_BYTES))) };
+      return { type: "find", request: reader.u32(), userId: readUserId(reader) };
     case "found": {
       const request = reader.u32();
       const records = Array.from({ length: reader.u8() }, () => ({
