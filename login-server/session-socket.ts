@@ -103,7 +103,9 @@ export function serveSession(socket: Socket, host: string, parts: SessionSocketP
         limits.request.take(socket.id);
         return await run(input);
       } catch (thrown) {
-        throw refusalFor(thrown);
+        const refusal = refusalFor(thrown);
+        if (refusal.code === "login-server-busy") log.error({ err: refusal.cause }, refusal.code);
+        throw refusal;
       }
     };
   const inSession = <I, O>(run: (device: DeviceAddress, input: I) => Promise<O>) =>

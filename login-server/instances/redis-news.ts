@@ -14,7 +14,6 @@ export interface RedisNews extends Instances {
   /** For the socket.io server that `attach` is then called with. */
   readonly adapter: ReturnType<typeof createAdapter>;
   attach(endpoint: Server, listener: RedisListener): void;
-  readonly isConnected: boolean;
   close(): Promise<void>;
 }
 
@@ -73,9 +72,6 @@ export function connectRedis(url: string, network: string, log: Logger): RedisNe
     tell(news) {
       // Nothing piles up while Redis is away.
       if (client.isReady) endpoint?.serverSideEmit(EVENT, news);
-    },
-    get isConnected() {
-      return client.isReady;
     },
     async close() {
       listener = null;
