@@ -106,14 +106,31 @@ test("a network that is closed says so and takes nobody", async () => {
   expect(codeOf(await post(url, FINISH, body))).toBe("registration-closed");
 });
 
-test.each(["", "al", "Alice", "1alice", "alice!", "a".repeat(33), "älice", "alice\0", "<b>alice</b>", "alice' --"])(
-  "%j is no handle",
-  async (name) => {
-    const { url } = await servers.start();
-    const start = await post(url, "/v1/register/start", { handle: name, request: "AAAA" });
-    expect([start.status, codeOf(start)]).toEqual([400, "handle-malformed"]);
-  },
-);
+test.each([
+  "",
+  "al",
+  "Alice",
+  "1alice",
+  "alice!",
+  "a".repeat(33),
+  "älice",
+  "alice\0",
+  "<b>alice</b>",
+  "alice' --",
+  "\u0430lice",
+  "\u03bflivia",
+  "\uff41lice",
+  "al\u200bice",
+  "\u202ealice",
+  "\u212aate",
+  "ali\ufb01",
+  "alice\u{1f600}",
+  "alice\n",
+])("%j is no handle", async (name) => {
+  const { url } = await servers.start();
+  const start = await post(url, "/v1/register/start", { handle: name, request: "AAAA" });
+  expect([start.status, codeOf(start)]).toEqual([400, "handle-malformed"]);
+});
 
 describe("what is not proved is refused and leaves no account:", () => {
   const flipped = (text: unknown): string => {
