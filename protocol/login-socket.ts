@@ -1,6 +1,7 @@
 /** How a device connects to its session at the login server. For Node processes only (client core, tests). */
 
 import type { Agent } from "node:https";
+import { CheckedWebSocket } from "./checked-websocket.ts";
 import { LIMITS, TIMES } from "./limits.ts";
 import { LOGIN_SOCKET_PATH } from "./login-api.ts";
 import * as wireParser from "./wire-parser.ts";
@@ -15,7 +16,7 @@ export function loginSocketOptions(agent?: Agent) {
     // socket.io-client types the browser's agent (a string or boolean) into the same option and passes this one on.
     ...(agent !== undefined && { agent: agent as unknown as string }),
     path: LOGIN_SOCKET_PATH,
-    transports: ["websocket"],
+    transports: [CheckedWebSocket],
     parser: wireParser,
     maxPayload: LIMITS.maxFrameBytes,
     timeout: TIMES.requestTimeoutMs,

@@ -9,6 +9,7 @@ import tls from "node:tls";
 import { isBusyAlert } from "./busy.ts";
 import { equalBytes } from "./bytes.ts";
 import { authority, type SupernodeCertificate } from "./certificate.ts";
+import { CheckedWebSocket } from "./checked-websocket.ts";
 import { KithError } from "./errors.ts";
 import { LIMITS, TIMES } from "./limits.ts";
 import { sha256 } from "./node-crypto.ts";
@@ -95,7 +96,7 @@ export function supernodeSocketOptions(
   const agent = new PinnedAgent(certificate.tlsFingerprint, open);
   return {
     path: SUPERNODE_SOCKET_PATH,
-    transports: ["websocket"],
+    transports: [CheckedWebSocket],
     parser: wireParser,
     // socket.io-client types the browser's agent (a string or boolean) into the same option and passes this one on.
     agent: agent as unknown as string,

@@ -1,4 +1,7 @@
+import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import tls from "node:tls";
 import { io } from "socket.io-client";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -6,8 +9,10 @@ import { KithError } from "../../protocol/errors.ts";
 import { TIMES } from "../../protocol/limits.ts";
 import { signingKeyPair } from "../../protocol/node-crypto.ts";
 import { supernodeSocketOptions, supernodeUrl } from "../../protocol/pinned-tls.ts";
+import { DataFolder } from "../../relay/data-folder.ts";
+import { openSupernodeKeys } from "../../relay/supernode-keys.ts";
 import { attachRequest, connectRaw, TestNode } from "../support/node-api-client.ts";
-import { openRawWebSocket } from "../support/raw-websocket.ts";
+import { openRawWebSocket, serveFirstFrame } from "../support/raw-websocket.ts";
 import { codeOf } from "../support/refusal-code.ts";
 import { TestAuthority } from "../support/test-identities.ts";
 import { TestNetwork } from "../support/test-network.ts";
@@ -249,6 +254,32 @@ describe("the client's end", () => {
       expect(failure).toMatchObject({ code: "supernode-untrusted" });
     } finally {
       await network.close();
+    }
+  });
+
+  it.each([
+    ["no JSON", "0nonsense"],
+    ["nothing of what is expected", "0{}"],
+    ["nothing at all", "0null"],
+    ["times that are none", '0{"sid":"a","upgrades":[],"pingInterval":{"toString":1},"pingTimeout":1,"maxPayload":1}'],
+    ["upgrades that are none", '0{"sid":"a","upgrades":null,"pingInterval":1,"pingTimeout":1,"maxPayload":1}'],
+  ])("outlives a supernode whose first words have %s", async (_what, words) => {
+    const dataFolder = mkdtempSync(join(tmpdir(), "kith-relay-"));
+    const folder = new DataFolder(dataFolder);
+    const { tlsKey: key, tlsCertificate: cert, tlsFingerprint } = await openSupernodeKeys(folder);
+    const server = await serveFirstFrame({ key, cert }, words);
+    const address = server.address();
+    const port = typeof address === "object" ? (address?.port ?? 0) : 0;
+    const target = { host: "127.0.0.1", port, tlsFingerprint };
+    const socket = io(supernodeUrl(target), supernodeSocketOptions(target));
+    try {
+      const failure = await new Promise<Error>((resolve) => socket.once("connect_error", resolve));
+      expect(failure.message).toBe("malformed handshake");
+    } finally {
+      socket.disconnect();
+      server.close();
+      folder.close();
+      rmSync(dataFolder, { recursive: true });
     }
   });
 

@@ -1,4 +1,5 @@
 /** A WebSocket written by hand, for frames that no client would write, several of them in one TCP segment. */
+import { createHash } from "node:crypto";
 import { once } from "node:events";
 import tls from "node:tls";
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
@@ -43,6 +44,23 @@ export async function openRawWebSocket({ host, port }: SupernodeCertificate): Pr
     isToldToClose: () => received.endsWith(CLOSE),
     destroy: () => void socket.destroy(),
   };
+}
+
+/** A server whose first word to everybody who comes is this frame, of less than 126 bytes. */
+export async function serveFirstFrame(identity: { key: string; cert: string }, text: string): Promise<tls.Server> {
+  const server = tls.createServer({ ...identity, minVersion: "TLSv1.3" }, (socket) => {
+    socket.on("error", () => undefined);
+    socket.once("data", (request: Buffer) => {
+      const [, key = ""] = /sec-websocket-key: (.*)\r\n/i.exec(request.toString()) ?? [];
+      const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+      const head = ["HTTP/1.1 101 Yes", "Upgrade: websocket", "Connection: Upgrade", `Sec-WebSocket-Accept: ${accept}`];
+      const payload = Buffer.from(text);
+      const frame = Buffer.concat([Buffer.from([TEXT, payload.length]), payload]);
+      socket.write(Buffer.concat([Buffer.from(`${head.join("\r\n")}\r\n\r\n`), frame]));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return server;
 }
 
 /** RFC 6455, section 5.2, under a mask of zeros. */
