@@ -81,7 +81,8 @@ export class Prober {
     this.#toBeProbed.add(peer);
     agenda.schedule(now + times.probeMs * (1.5 + random()), () => {
       this.#toBeProbed.delete(peer);
-      if (peer.status === "alive") this.probeNow(peer);
+      // Who has heard of it from too few by then makes sure by itself: with fewer accusers it would be waited for much longer.
+      if (!this.#roster.isAmplyAccused(peer)) this.probeNow(peer);
     });
   }
 

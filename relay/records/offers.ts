@@ -15,8 +15,8 @@ import {
 import { TokenBucket } from "../token-bucket.ts";
 import type { ReplicationParts } from "./replication-parts.ts";
 
-/** Offers of a record to the same supernode, after 3, 6 and 12 seconds: that is how long news of the members may take. */
-const MAX_ROUNDS = 3;
+/** Offers of a record to the same supernode, after 1.5, 3, 6 and 12 seconds: that is how long news of the members may take. */
+const MAX_ROUNDS = 4;
 /** One batch of records in a message; several messages a tick. */
 const SEND_BATCH = 50;
 
@@ -128,7 +128,7 @@ export class Offers {
       } else if (tries !== null && now - madeAt >= limits.offerRepeatMs * (2 ** (tries + 1) - 1)) {
         offer.tries = tries + 1;
         this.#say(to, { type: "offer", offerId, records }, now);
-      } else if (tries === null && now - madeAt >= limits.offerRepeatMs * 2 ** (offer.round + 1)) {
+      } else if (tries === null && now - madeAt >= limits.offerRepeatMs * 2 ** offer.round) {
         this.#offerRest(offer, now);
       }
     }

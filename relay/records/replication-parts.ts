@@ -46,7 +46,7 @@ export const REPLICATION_LIMITS = {
   /** What is not ours to hold any more is given up only when the members have not changed for this long. */
   orphanGraceMs: 5 * 60_000,
   /** The second survivor offers this much later than the first: what has arrived by then is not sent again. */
-  secondOfferMs: 3_000,
+  secondOfferMs: 2_000,
   /** An offer without an answer is made again after this, then after twice as long each time. */
   offerRepeatMs: 1_500,
   /** Offers that we remember having made: an answer after that is not served. */
