@@ -90,6 +90,7 @@ export class Peers {
   returned(supernodeId: SupernodeId): void {
     if (this.#isClosed || !this.#parts.membership.members().has(supernodeId)) return;
     this.#links.get(supernodeId)?.forgive();
+    this.#parts.standings.returned(supernodeId, this.#parts.now());
     for (const listener of this.#listeners) listener.returned?.(supernodeId);
   }
 
@@ -111,7 +112,11 @@ export class Peers {
     const link = new Link(member, {
       ...this.#parts.link,
       onPush: (push) => this.#pushed(supernodeId, push),
-      onLost: () => this.#lost(supernodeId),
+      onLost: () => {
+        // It may have died: whoever else can answer is asked first, without finding that out each time.
+        this.#report(supernodeId, "silent");
+        this.#lost(supernodeId);
+      },
     });
     this.#links.set(supernodeId, link);
     return link;

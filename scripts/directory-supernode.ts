@@ -196,6 +196,7 @@ export class DirectorySupernode implements LinkOwner {
       this.#failed.set(link.peer, { times, untilMs: performance.now() + backoffMs(times - 1, Math.random()) });
       return;
     }
+    this.#standings.report(link.peer, "silent", this.#standpoint.anchor.now());
     this.#membership.linkLost(link.peer);
   }
 

@@ -52,6 +52,11 @@ export class HolderStandings {
     this.#until.set(holder, Math.min(from + this.#times[TIME_OF[fault]], now + this.#times.distrustMs));
   }
 
+  /** It has shown itself: what it did not answer is forgotten, but no lie. */
+  returned(holder: SupernodeId, now: number): void {
+    if ((this.#until.get(holder) ?? 0) <= now + this.#times.slownessMs) this.#until.delete(holder);
+  }
+
   isGood(holder: SupernodeId, now: number): boolean {
     return (this.#until.get(holder) ?? 0) <= now;
   }

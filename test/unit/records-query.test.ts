@@ -112,6 +112,16 @@ describe("a look-up", () => {
     expect(requests).toBeLessThan(1.5 * 200);
   });
 
+  it("asks who has come back as before, but not who has lied", () => {
+    const standings = new HolderStandings();
+    const [silent, liar] = holders as [SupernodeId, SupernodeId];
+    standings.report(silent, "silent", START);
+    standings.report(liar, "forged", START);
+    for (const holder of [silent, liar]) standings.returned(holder, START + 1_000);
+    expect(standings.isGood(silent, START + 1_000)).toBe(true);
+    expect(standings.isGood(liar, START + 1_000)).toBe(false);
+  });
+
   it("asks others without end when the slow ones never answer", () => {
     const standings = new HolderStandings();
     let requests = 0;
