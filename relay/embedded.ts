@@ -4,9 +4,9 @@ import { pino } from "pino";
 import { z } from "zod";
 import { SupernodeNews, SupernodeOrder, type SupernodeReport } from "../protocol/desktop-supernode.ts";
 import { KithError } from "../protocol/errors.ts";
-import { DEFAULT_CALL_RELAY, type RelayingChoice } from "./call-relay-options.ts";
 import { Orders } from "./orders.ts";
 import { type Supernode, startSupernode } from "./supernode.ts";
+import { DEFAULT_CALL_RELAY, type RelayingChoice } from "./turn/call-relay-options.ts";
 
 type StartOrder = Extract<SupernodeOrder, { kind: "start" }>;
 

@@ -5,8 +5,8 @@ import { HOST_PATTERN } from "../protocol/certificate.ts";
 import { type CommandLine, type Environment, readCommandLine } from "../protocol/command-line.ts";
 import { NetworkId } from "../protocol/identifiers.ts";
 import { MAX_RELAY_URLS, RelayUrl } from "../protocol/supernode-api.ts";
-import type { RelayingChoice } from "./call-relay-options.ts";
 import { address, amount, list, listenAddress, portRange, wholeNumber } from "./option-values.ts";
+import type { RelayingChoice } from "./turn/call-relay-options.ts";
 import { IpRange } from "./turn/ip-range.ts";
 import type { QuotaLimits } from "./turn/relay-quota.ts";
 

@@ -9,7 +9,7 @@ import { ByteReader, ByteWriter, fromHex } from "../protocol/bytes.ts";
 import { SUPERNODE_ID_BYTES, type SupernodeId, USER_ID_BYTES, type UserId } from "../protocol/identifiers.ts";
 import { MAX_LEASE_BYTES } from "../protocol/lease.ts";
 import { readSupernodeId, readUserId } from "../protocol/raw-identifiers.ts";
-import type { ToldRecord } from "../relay/trusted-record.ts";
+import type { ToldRecord } from "../relay/presence/trusted-record.ts";
 
 export type DirectoryFrame =
   | { readonly type: "hello"; readonly from: SupernodeId }

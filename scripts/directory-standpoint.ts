@@ -11,7 +11,7 @@ import { nodeSignatures, type SigningKeyPair, signingKeyPair } from "../protocol
 import { signBody } from "../protocol/signed.ts";
 import { type TrustAnchor, trustSupernodeCertificate } from "../protocol/trust.ts";
 import { type DatagramPort, openUdpPort } from "../relay/membership/datagram-port.ts";
-import type { Member } from "../relay/membership-source.ts";
+import type { Member } from "../relay/membership/membership-source.ts";
 
 export const LOOPBACK = "127.0.0.1";
 const DAY_MS = 24 * 3_600_000;

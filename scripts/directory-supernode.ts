@@ -12,18 +12,18 @@ import { TIMES } from "../protocol/limits.ts";
 import { decodeReplicationMessage, encodeReplicationMessage } from "../protocol/replication-message.ts";
 import type { Signed } from "../protocol/signed.ts";
 import { GossipMembership } from "../relay/membership/gossip-membership.ts";
-import type { Member } from "../relay/membership-source.ts";
-import type { LeaseRecord } from "../relay/record-store.ts";
+import type { Member } from "../relay/membership/membership-source.ts";
+import { type ToldRecord, trustRecord } from "../relay/presence/trusted-record.ts";
 import { type HolderAnswer, queryHolders } from "../relay/records/holder-query.ts";
 import { HolderStandings } from "../relay/records/holder-standing.ts";
 import { PackedRecords } from "../relay/records/packed-records.ts";
+import type { LeaseRecord } from "../relay/records/record-store.ts";
 import { Replication } from "../relay/records/replication.ts";
 import { REPLICATION_LIMITS, ReplicationMetrics } from "../relay/records/replication-parts.ts";
-import { type ToldRecord, trustRecord } from "../relay/trusted-record.ts";
 import { type DirectoryFrame, DirectoryLink, type LinkOwner } from "./directory-link.ts";
 import { isOpen, LOOPBACK, type Standpoint } from "./directory-standpoint.ts";
 
-/** As relay/replicator.ts, relay/look-up.ts and relay/relay-times.ts have them. */
+/** As relay/records/replicator.ts, relay/presence/look-up.ts and relay/relay-times.ts have them. */
 const TICK_MS = 100;
 const UNSETTLED_MS = 15_000;
 const ANSWERS_FOR_NOTHING = 3;
@@ -52,7 +52,7 @@ export class DirectorySupernode implements LinkOwner {
   #replication: Replication;
   readonly #standings = new HolderStandings();
   readonly #links = new Map<SupernodeId, DirectoryLink>();
-  /** Who could not be reached, and when that may be tried again (relay/link.ts). */
+  /** Who could not be reached, and when that may be tried again (relay/links/link.ts). */
   readonly #failed = new Map<SupernodeId, { readonly times: number; readonly untilMs: number }>();
   readonly #questions = new Map<number, Question>();
   #nextQuestion = 1;
@@ -100,7 +100,7 @@ export class DirectorySupernode implements LinkOwner {
   }
 
   /**
-   * Opens the links that look-ups would open in the first minutes: in earnest they stay open (relay/link.ts).
+   * Opens the links that look-ups would open in the first minutes: in earnest they stay open (relay/links/link.ts).
    * The supernode with the lower ID connects.
    */
   async connect(): Promise<void> {

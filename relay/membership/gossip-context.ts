@@ -2,7 +2,6 @@
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import type { GossipMessage } from "../../protocol/gossip-message.ts";
 import { type Domain, type SignatureScheme, type Signed, statement } from "../../protocol/signed.ts";
-import type { MembershipChange, Stage } from "../membership-source.ts";
 import type { Agenda } from "./agenda.ts";
 import type { BroadcastQueue } from "./broadcast-queue.ts";
 import type { CertificateDirectory } from "./certificate-directory.ts";
@@ -11,6 +10,7 @@ import { GOSSIP_LIMITS, type GossipTimes } from "./gossip-times.ts";
 import type { Identity } from "./identity.ts";
 import type { LocalHealth } from "./local-health.ts";
 import type { MemberTable } from "./member-table.ts";
+import type { MembershipChange, Stage } from "./membership-source.ts";
 import type { Peer } from "./peer.ts";
 
 /**

@@ -11,7 +11,6 @@ import type { SupernodeId, UserId } from "../../protocol/identifiers.ts";
 import { nodeSignatures } from "../../protocol/node-crypto.ts";
 import type { Signed } from "../../protocol/signed.ts";
 import { type TrustAnchor, trustSupernodeCertificate } from "../../protocol/trust.ts";
-import type { Member, Membership, MembershipChange, Stage } from "../membership-source.ts";
 import { CurrentPlacement } from "../records/current-placement.ts";
 import { PlacementTable } from "../records/placement-table.ts";
 import { SteadyClock } from "../steady-clock.ts";
@@ -25,6 +24,7 @@ import type { GossipMetrics } from "./gossip-metrics.ts";
 import { GOSSIP_TIMES, type GossipTimes } from "./gossip-times.ts";
 import { HostNames } from "./host-names.ts";
 import { decodeMembers, encodeMembers } from "./member-file.ts";
+import type { Member, Membership, MembershipChange, Stage } from "./membership-source.ts";
 import { newGossipKeyPair, PacketSeal } from "./packet-seal.ts";
 import type { Peer } from "./peer.ts";
 

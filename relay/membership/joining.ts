@@ -7,8 +7,8 @@ import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import type { Hello } from "../../protocol/gossip-packet.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Signed } from "../../protocol/signed.ts";
-import type { Stage } from "../membership-source.ts";
 import { type GossipContext, greet, jittered } from "./gossip-context.ts";
+import type { Stage } from "./membership-source.ts";
 
 const HELLOS_PER_ROUND = 2;
 /** The first rounds follow each other this much faster: those who start together may just not be up yet. */

@@ -7,12 +7,12 @@ import { KithError } from "../../protocol/errors.ts";
 import type { DeviceId, NetworkId, UserId } from "../../protocol/identifiers.ts";
 import type { Lease } from "../../protocol/lease.ts";
 import type { Signed } from "../../protocol/signed.ts";
-import type { GoneNotice, LeaseRecord, PutResult, RecordStore } from "../record-store.ts";
 import { hugePageAdvice } from "./huge-pages.ts";
 import { PackedLease } from "./packed-lease.ts";
 import { type IndexSecret, PackedRecords, type RecordView, WALK_START, type WalkCursor } from "./packed-records.ts";
 import { type Damage, loadRecordFiles, RecordLog, writeSnapshot } from "./record-files.ts";
 import { encodeFrame } from "./record-frame.ts";
+import type { GoneNotice, LeaseRecord, PutResult, RecordStore } from "./record-store.ts";
 import type { Sighting } from "./sighting.ts";
 
 const FRAMES_PER_BATCH = 1_000;

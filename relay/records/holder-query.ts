@@ -5,8 +5,8 @@
  * believed of several who agree, since anybody can leave something out.
  */
 import type { SupernodeId } from "../../protocol/identifiers.ts";
-import type { LeaseRecord } from "../record-store.ts";
 import type { HolderStandings } from "./holder-standing.ts";
+import type { LeaseRecord } from "./record-store.ts";
 
 export type HolderAnswer =
   /**

@@ -8,10 +8,10 @@ import { DEVICE_ID_BYTES, type DeviceId, USER_ID_BYTES, type UserId } from "../.
 import type { Lease } from "../../protocol/lease.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { Signed } from "../../protocol/signed.ts";
-import type { GoneNotice, LeaseRecord, PutResult, RecordStore } from "../record-store.ts";
 import { LeaseCopies } from "./lease-copies.ts";
 import { PackedLease } from "./packed-lease.ts";
 import * as layout from "./record-layout.ts";
+import type { GoneNotice, LeaseRecord, PutResult, RecordStore } from "./record-store.ts";
 import { firstSighting, forgottenAt, plausibleSighting, type Sighting } from "./sighting.ts";
 import { type Cell, SlabArena, type SlabOptions } from "./slab-arena.ts";
 import { UserIndex } from "./user-index.ts";

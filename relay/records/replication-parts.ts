@@ -3,9 +3,9 @@ import type { DeviceId, SupernodeId, UserId } from "../../protocol/identifiers.t
 import type { Lease } from "../../protocol/lease.ts";
 import type { ReplicationMessage } from "../../protocol/replication-message.ts";
 import type { Signed } from "../../protocol/signed.ts";
-import type { LeaseRecord, PutResult } from "../record-store.ts";
 import type { RecordView, WalkCursor } from "./packed-records.ts";
 import type { PlacementTable } from "./placement-table.ts";
+import type { LeaseRecord, PutResult } from "./record-store.ts";
 import type { Sighting } from "./sighting.ts";
 
 /** The part of a packed or durable record store that replication needs. */

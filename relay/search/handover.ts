@@ -6,8 +6,8 @@
  */
 import type { SearchKey, SupernodeId, UserId } from "../../protocol/identifiers.ts";
 import { MAX_OFFERED_PROFILES } from "../../protocol/search-api.ts";
-import type { Membership } from "../membership-source.ts";
-import type { Peers } from "../peers.ts";
+import type { Peers } from "../links/peers.ts";
+import type { Membership } from "../membership/membership-source.ts";
 import { PlacementTable } from "../records/placement-table.ts";
 import type { ProfileStore } from "./profile-store.ts";
 import type { SearchTimes } from "./search-limits.ts";

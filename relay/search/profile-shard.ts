@@ -9,7 +9,7 @@ import type { Output } from "../../protocol/rpc.ts";
 import type { SEARCH_LINK_METHODS } from "../../protocol/search-api.ts";
 import { parseQuery, searchKey } from "../../protocol/search-term.ts";
 import type { TrustAnchor } from "../../protocol/trust.ts";
-import type { Membership } from "../membership-source.ts";
+import type { Membership } from "../membership/membership-source.ts";
 import type { ProfileStore } from "./profile-store.ts";
 import type { Allowances } from "./search-allowance.ts";
 import type { SearchMetrics } from "./search-metrics.ts";

@@ -1,6 +1,6 @@
 /** What a supernode shows of itself: who is attached, its share of the directory, its port and what it refused. */
-import type { PortTraffic } from "../listener.ts";
-import type { RequestTally } from "../request-tally.ts";
+import type { PortTraffic } from "../ports/listener.ts";
+import type { RequestTally } from "../sockets/request-tally.ts";
 import { entriesOf, type FigureSection } from "./figures.ts";
 
 export interface SupernodeFigureParts {

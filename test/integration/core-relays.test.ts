@@ -1,7 +1,7 @@
 /** Where a client has its calls relayed: what its window is told, at the beginning and when supernodes come and go. */
 import { afterEach, expect, test } from "vitest";
 import type { IpcPush } from "../../protocol/ipc-schema.ts";
-import { DEFAULT_CALL_RELAY } from "../../relay/call-relay-options.ts";
+import { DEFAULT_CALL_RELAY } from "../../relay/turn/call-relay-options.ts";
 import { HeadlessClient } from "../support/headless-client.ts";
 import { TestNetwork } from "../support/test-network.ts";
 

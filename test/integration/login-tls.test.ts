@@ -12,7 +12,7 @@ import { afterEach, beforeAll, expect, test } from "vitest";
 import { LoginHttp } from "../../main/account/login-http.ts";
 import { NetworkClock, systemClock } from "../../main/core/clock.ts";
 import { loginSocketOptions } from "../../protocol/login-socket.ts";
-import { LoginServerClient } from "../../relay/login-server-client.ts";
+import { LoginServerClient } from "../../relay/enrolment/login-server-client.ts";
 import { root } from "../../scripts/repository.ts";
 import { ensureTools } from "../../scripts/system-packages.ts";
 import { codeOf, post } from "../support/login-api-client.ts";

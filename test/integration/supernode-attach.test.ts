@@ -10,7 +10,7 @@ import { TIMES } from "../../protocol/limits.ts";
 import { signingKeyPair } from "../../protocol/node-crypto.ts";
 import { supernodeSocketOptions, supernodeUrl } from "../../protocol/pinned-tls.ts";
 import { DataFolder } from "../../relay/data-folder.ts";
-import { openSupernodeKeys } from "../../relay/supernode-keys.ts";
+import { openSupernodeKeys } from "../../relay/enrolment/supernode-keys.ts";
 import { attachRequest, connectRaw, TestNode } from "../support/node-api-client.ts";
 import { openRawWebSocket, serveFirstFrame } from "../support/raw-websocket.ts";
 import { codeOf } from "../support/refusal-code.ts";

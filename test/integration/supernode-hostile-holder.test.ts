@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { SupernodeId, UserId } from "../../protocol/identifiers.ts";
 import { holdersOf } from "../../protocol/placement.ts";
-import type { LinkHandlers } from "../../relay/link-peer.ts";
+import type { LinkHandlers } from "../../relay/links/link-peer.ts";
 import { type HostileSupernode, startHostileSupernode } from "../support/hostile-supernode.ts";
 import { inShort, TestNode } from "../support/node-api-client.ts";
 import type { TestDevice } from "../support/test-identities.ts";

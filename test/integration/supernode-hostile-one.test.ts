@@ -6,7 +6,7 @@ import { LIMITS } from "../../protocol/limits.ts";
 import { holdersOf, type Placed } from "../../protocol/placement.ts";
 import { decodeProfile, profileKeys } from "../../protocol/profile.ts";
 import { parseQuery, searchKey } from "../../protocol/search-term.ts";
-import type { LinkHandlers } from "../../relay/link-peer.ts";
+import type { LinkHandlers } from "../../relay/links/link-peer.ts";
 import { type HostileSupernode, startHostileSupernode } from "../support/hostile-supernode.ts";
 import { inShort, TestNode } from "../support/node-api-client.ts";
 import type { TestDevice } from "../support/test-identities.ts";

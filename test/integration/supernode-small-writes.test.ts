@@ -3,7 +3,7 @@ import net from "node:net";
 import tls from "node:tls";
 import { generate } from "selfsigned";
 import { afterEach, describe, expect, test } from "vitest";
-import { writeInSmallPieces } from "../../relay/small-writes.ts";
+import { writeInSmallPieces } from "../../relay/ports/small-writes.ts";
 
 /** What Node keeps for a socket's encrypted bytes until more is written at once. */
 const FIRST_BUFFER_BYTES = 1_024;

@@ -4,7 +4,7 @@
  */
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import { LEASE_REPLICAS, TIMES } from "../../protocol/limits.ts";
-import type { MembershipChange } from "../../relay/membership-source.ts";
+import type { MembershipChange } from "../../relay/membership/membership-source.ts";
 import { queryHolders } from "../../relay/records/holder-query.ts";
 import { PlacementTable } from "../../relay/records/placement-table.ts";
 import { DeathLedger } from "./death-ledger.ts";

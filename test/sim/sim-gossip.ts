@@ -14,7 +14,7 @@ import { NetworkId, SupernodeId } from "../../protocol/identifiers.ts";
 import { type Signed, signBody } from "../../protocol/signed.ts";
 import type { Door } from "../../relay/membership/gossip-context.ts";
 import { GOSSIP_TIMES, type GossipTimes } from "../../relay/membership/gossip-times.ts";
-import type { MembershipChange } from "../../relay/membership-source.ts";
+import type { MembershipChange } from "../../relay/membership/membership-source.ts";
 import { cheapKeyPair, cheapSignatures } from "./cheap-signatures.ts";
 import { type EffectOf, type SimNetwork, SimNode } from "./sim-node.ts";
 import { seededRandom, VirtualTime } from "./virtual-time.ts";

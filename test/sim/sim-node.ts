@@ -11,7 +11,7 @@ import type { GossipEffect } from "../../relay/membership/gossip-context.ts";
 import { GossipCore } from "../../relay/membership/gossip-core.ts";
 import type { GossipEvent, RememberedMember } from "../../relay/membership/gossip-event.ts";
 import type { GossipTimes } from "../../relay/membership/gossip-times.ts";
-import type { MembershipChange } from "../../relay/membership-source.ts";
+import type { MembershipChange } from "../../relay/membership/membership-source.ts";
 import { cheapSignatures } from "./cheap-signatures.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 

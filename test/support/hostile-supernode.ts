@@ -14,23 +14,29 @@ import { supernodeSocketOptions, supernodeUrl } from "../../protocol/pinned-tls.
 import { type Caller, caller } from "../../protocol/rpc.ts";
 import { Challenge, LINK_METHODS } from "../../protocol/supernode-api.ts";
 import { trustUserCertificate } from "../../protocol/trust.ts";
-import { Attachment } from "../../relay/attachments.ts";
 import { DataFolder } from "../../relay/data-folder.ts";
-import { DialPolicy } from "../../relay/dial-policy.ts";
-import { Door } from "../../relay/door.ts";
-import { endpoint, type SessionHandlers } from "../../relay/endpoint.ts";
-import { enrol } from "../../relay/enrolment.ts";
-import { tlsProtocol } from "../../relay/first-byte.ts";
-import type { LinkHandlers } from "../../relay/link-peer.ts";
-import { LINK_REQUESTS, type LinkPeer, type LinkPush, NODE_REQUESTS, OPENING_METHODS } from "../../relay/link-peer.ts";
-import { LoginServerClient } from "../../relay/login-server-client.ts";
-import { joinOthers } from "../../relay/own-membership.ts";
-import { openPublicPorts } from "../../relay/public-ports.ts";
+import { enrol } from "../../relay/enrolment/enrolment.ts";
+import { LoginServerClient } from "../../relay/enrolment/login-server-client.ts";
+import { openSupernodeKeys } from "../../relay/enrolment/supernode-keys.ts";
+import { DialPolicy } from "../../relay/links/dial-policy.ts";
+import type { LinkHandlers } from "../../relay/links/link-peer.ts";
+import {
+  LINK_REQUESTS,
+  type LinkPeer,
+  type LinkPush,
+  NODE_REQUESTS,
+  OPENING_METHODS,
+} from "../../relay/links/link-peer.ts";
+import { joinOthers } from "../../relay/membership/own-membership.ts";
+import { Attachment } from "../../relay/nodes/attachments.ts";
+import { Door } from "../../relay/ports/door.ts";
+import { tlsProtocol } from "../../relay/ports/first-byte.ts";
+import { openPublicPorts } from "../../relay/ports/public-ports.ts";
 import { RELAY_LIMITS } from "../../relay/relay-limits.ts";
 import { RELAY_TIMES } from "../../relay/relay-times.ts";
-import { RequestTally } from "../../relay/request-tally.ts";
-import { SocketServer } from "../../relay/socket-server.ts";
-import { openSupernodeKeys } from "../../relay/supernode-keys.ts";
+import { endpoint, type SessionHandlers } from "../../relay/sockets/endpoint.ts";
+import { RequestTally } from "../../relay/sockets/request-tally.ts";
+import { SocketServer } from "../../relay/sockets/socket-server.ts";
 import { QUICK_GOSSIP, type TestNetwork } from "./test-network.ts";
 
 /** A link that was joined with a good certificate; nobody answers at the address in it. */

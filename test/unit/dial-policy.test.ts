@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { DialPolicy } from "../../relay/dial-policy.ts";
+import { DialPolicy } from "../../relay/links/dial-policy.ts";
 import { HostNames } from "../../relay/membership/host-names.ts";
 
 const INSIDE = [

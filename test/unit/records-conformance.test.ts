@@ -5,8 +5,8 @@ import type { UserId } from "../../protocol/identifiers.ts";
 import type { Lease } from "../../protocol/lease.ts";
 import { LIMITS, TIMES } from "../../protocol/limits.ts";
 import type { Signed } from "../../protocol/signed.ts";
-import type { LeaseRecord } from "../../relay/record-store.ts";
 import { PackedRecords } from "../../relay/records/packed-records.ts";
+import type { LeaseRecord } from "../../relay/records/record-store.ts";
 import { deviceNumber, inboxNumber, madeAccount, madeLease, supernodeNumber } from "../support/made-leases.ts";
 
 const START = 1_800_000_000_000;

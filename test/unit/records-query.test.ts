@@ -3,7 +3,6 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import type { Lease } from "../../protocol/lease.ts";
 import type { Signed } from "../../protocol/signed.ts";
-import type { LeaseRecord } from "../../relay/record-store.ts";
 import {
   type HolderAnswer,
   type QueryOptions,
@@ -11,6 +10,7 @@ import {
   queryHolders,
 } from "../../relay/records/holder-query.ts";
 import { HolderStandings } from "../../relay/records/holder-standing.ts";
+import type { LeaseRecord } from "../../relay/records/record-store.ts";
 import { VirtualTime } from "../sim/virtual-time.ts";
 import { deviceNumber, madeAccount, madeLease, supernodeNumber } from "../support/made-leases.ts";
 

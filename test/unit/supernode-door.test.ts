@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
-import { Door } from "../../relay/door.ts";
+import { Door } from "../../relay/ports/door.ts";
 import { RELAY_LIMITS } from "../../relay/relay-limits.ts";
 
 const LIMITS = {

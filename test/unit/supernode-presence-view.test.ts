@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { TIMES } from "../../protocol/limits.ts";
-import type { Liveness } from "../../relay/inbox-subscriptions.ts";
-import { devicePresence, isHomeToBeAsked, supersedes } from "../../relay/presence-view.ts";
-import type { LeaseRecord } from "../../relay/record-store.ts";
+import type { Liveness } from "../../relay/presence/inbox-subscriptions.ts";
+import { devicePresence, isHomeToBeAsked, supersedes } from "../../relay/presence/presence-view.ts";
+import type { LeaseRecord } from "../../relay/records/record-store.ts";
 import { type LeaseChoices, madeAccount, madeLease } from "../support/made-leases.ts";
 
 const NOW = Date.UTC(2026, 10, 1);

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { LIMITS, TIMES } from "../../protocol/limits.ts";
-import { forgetAt } from "../../relay/record-store.ts";
 import { PackedRecords } from "../../relay/records/packed-records.ts";
+import { forgetAt } from "../../relay/records/record-store.ts";
 import {
   deviceNumber,
   inboxNumber,

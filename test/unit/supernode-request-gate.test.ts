@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { KithError } from "../../protocol/errors.ts";
-import { RequestGate, weightOf } from "../../relay/request-gate.ts";
+import { RequestGate, weightOf } from "../../relay/sockets/request-gate.ts";
 
 function gateWith(limits: { inFlight?: number; burst?: number; perSecond?: number }) {
   let now = 0;

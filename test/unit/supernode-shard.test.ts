@@ -6,12 +6,12 @@ import { trustAnchor } from "../../protocol/network-trust.ts";
 import { nodeSignatures, signingKeyPair } from "../../protocol/node-crypto.ts";
 import { holdersOf } from "../../protocol/placement.ts";
 import { signBody } from "../../protocol/signed.ts";
-import type { LinkPeer, LinkPush } from "../../relay/link-peer.ts";
-import type { Member } from "../../relay/membership-source.ts";
+import type { LinkPeer, LinkPush } from "../../relay/links/link-peer.ts";
+import type { Member } from "../../relay/membership/membership-source.ts";
+import { WatchRegistry } from "../../relay/presence/watch-registry.ts";
 import { PackedRecords } from "../../relay/records/packed-records.ts";
 import { PlacementTable } from "../../relay/records/placement-table.ts";
-import { Shard } from "../../relay/shard.ts";
-import { WatchRegistry } from "../../relay/watch-registry.ts";
+import { Shard } from "../../relay/records/shard.ts";
 import { inboxNumber, supernodeNumber } from "../support/made-leases.ts";
 import { TestAuthority, type TestDevice } from "../support/test-identities.ts";
 

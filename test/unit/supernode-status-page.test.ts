@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { KITH_VERSION } from "../../protocol/version.ts";
-import { RequestTally } from "../../relay/request-tally.ts";
+import { RequestTally } from "../../relay/sockets/request-tally.ts";
 import { callRelayFigures } from "../../relay/status/call-relay-figures.ts";
 import type { FigureSection } from "../../relay/status/figures.ts";
 import { metricsRegistry } from "../../relay/status/metrics.ts";

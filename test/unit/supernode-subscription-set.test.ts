@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { KithError } from "../../protocol/errors.ts";
 import { MAX_WATCH_BATCH } from "../../protocol/supernode-api.ts";
-import { SubscriptionSet } from "../../relay/subscription-set.ts";
+import { SubscriptionSet } from "../../relay/links/subscription-set.ts";
 
 beforeEach(() => {
   vi.useFakeTimers();

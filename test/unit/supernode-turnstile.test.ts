@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Turnstile } from "../../relay/turnstile.ts";
+import { Turnstile } from "../../relay/ports/turnstile.ts";
 
 /** A turnstile of at most sixty places, by a clock and a load of our own. */
 function turnstile() {
