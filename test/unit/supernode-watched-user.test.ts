@@ -3,7 +3,7 @@ import { InboxId, SupernodeId } from "../../protocol/identifiers.ts";
 import { decodeLease, encodeLease } from "../../protocol/lease.ts";
 import { nodeSignatures, signingKeyPair } from "../../protocol/node-crypto.ts";
 import { signBody } from "../../protocol/signed.ts";
-import { WatchedUser } from "../../relay/watched-user.ts";
+import { WatchedUser } from "../../relay/presence/watched-user.ts";
 import { TestAuthority } from "../support/test-identities.ts";
 
 const authority = new TestAuthority(signingKeyPair());
