@@ -35,7 +35,7 @@ export default defineConfig({
           name: "postgres",
           include: [
             "test/integration/postgres-*.test.ts",
-            "test/integration/login-{administration,deletion,desktop-supernodes,backup,buddies,buddy-lists,hostile-input,invitations,key-log,login,network-key,registration,session,supernodes}.test.ts",
+            "test/integration/login-{administration,deletion,desktop-supernodes,backup,buddies,buddy-lists,hostile-input,invitations,key-log,login,network-key,registration,session,supernode-removal,supernodes}.test.ts",
           ],
           globalSetup: ["test/support/postgres-setup.ts"],
           testTimeout: 90_000,

@@ -120,7 +120,13 @@ export const ADMIN_API = {
       ),
     }),
   ),
-  removeSupernode: command("remove-supernode", z.strictObject({ supernodeId: z.string().max(64) }), Nothing),
+  removeSupernode: command(
+    "remove-supernode",
+    z.strictObject({ supernodeId: z.string().max(64) }),
+    // null: a member's, who had none.
+    z.object({ enrolmentToken: z.string().nullable() }),
+  ),
+  replaceEnrolmentToken: command("replace-enrolment-token", Nothing, z.object({ enrolmentToken: z.string() })),
   networkKey: command("network-key", Nothing, NetworkKeys),
   rotateNetworkKey: command("rotate-network-key", KeyChange, NetworkKeys),
   statistics: command(

@@ -27,7 +27,8 @@ Usage: npm run login-server -- admin COMMAND [options]
   invitations                                 those that were made
   revoke ID                                   withdraws one
   supernodes                                  those that are enrolled
-  remove-supernode ID                         takes one off the list
+  remove-supernode ID                         puts one out for good: its certificates, its key, its token
+  replace-enrolment-token                     another one for new supernodes; those given out before are spent
   network-key show                            the network's keys, and the link that confirms the newest
   network-key rotate [--overlap-days N] [--notice-minutes N] [--end-overlap] [--stolen --yes]
                                               makes another key (default 30 days beside the old one, in an hour)
@@ -76,6 +77,8 @@ interface Told {
 }
 
 const DONE: Told = { json: { ok: true }, text: "Done." };
+const newToken = (token: string) =>
+  `New supernodes enrol with this token from now on; it is not shown again, and those before it are spent:\n  ${token}`;
 const PAGE = 1_000;
 
 const COMMANDS: Readonly<Record<string, (invocation: Invocation) => Promise<Told>>> = {
@@ -151,8 +154,12 @@ const COMMANDS: Readonly<Record<string, (invocation: Invocation) => Promise<Told
     return { json: answer, text: table(["id", "address", "certified until"], rows) };
   },
   "remove-supernode": async ({ ask, subject }) => {
-    await ask("removeSupernode", { supernodeId: subject });
-    return DONE;
+    const answer = await ask("removeSupernode", { supernodeId: subject });
+    return { json: answer, text: answer.enrolmentToken === null ? DONE.text : newToken(answer.enrolmentToken) };
+  },
+  "replace-enrolment-token": async ({ ask }) => {
+    const answer = await ask("replaceEnrolmentToken", {});
+    return { json: answer, text: newToken(answer.enrolmentToken) };
   },
   "network-key": async ({ ask, subject, values }) => {
     if (subject === "show") return networkKeys(await ask("networkKey", {}));

@@ -9,10 +9,12 @@ import type { ADMIN_API, InvitationDraft } from "./admin-api.ts";
 import type { AuditLog } from "./audit-log.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import type { Devices } from "./devices.ts";
+import type { EnrolmentTokens } from "./enrolment-tokens.ts";
 import type { Invitations } from "./invitations.ts";
 import type { Sessions } from "./sessions.ts";
 import type { Schema } from "./storage/schema.ts";
 import type { SupernodeRegister } from "./supernode-register.ts";
+import { putOut } from "./supernode-removal.ts";
 
 const DAY_MS = 24 * 3_600_000;
 const RESET_DAYS = 7;
@@ -27,6 +29,7 @@ interface AdministrationParts {
   readonly invitations: Invitations;
   readonly sessions: Sessions;
   readonly register: SupernodeRegister;
+  readonly tokens: EnrolmentTokens;
   readonly audit: AuditLog;
   readonly authority: Pick<CertificateAuthority, "networkId" | "fingerprint">;
   readonly publicUrl: () => string;
@@ -144,20 +147,29 @@ export class Administration {
     };
   }
 
-  /** It is off the list at once; its certificate holds until it runs out. @throws KithError `no-such-supernode` */
-  async removeSupernode(supernodeId: string, actor: Actor): Promise<void> {
-    const { db, audit, register } = this.#parts;
-    await db.transaction().execute(async (transaction) => {
-      const gone = await transaction
-        .deleteFrom("supernodes")
-        .where("supernode_id", "=", supernodeId as Schema["supernodes"]["supernode_id"])
-        .returning("supernode_id")
-        .executeTakeFirst();
-      if (!gone) throw new KithError("no-such-supernode", { supernode: supernodeId });
-      await transaction.updateTable("supernode_list").set({ outdated: 1 }).execute();
+  /**
+   * It is off the list, its certificates are revoked, and neither its key nor its token enrols anybody any more.
+   * @returns the token for new supernodes where another one is needed now; it is told once
+   * @throws KithError `no-such-supernode`
+   */
+  async removeSupernode(supernodeId: string, actor: Actor): Promise<{ enrolmentToken: string | null }> {
+    const { db, audit, register, tokens, now } = this.#parts;
+    const enrolmentToken = await db.transaction().execute(async (transaction) => {
+      const { isOperators } = await putOut(transaction, supernodeId, now());
       await audit.add(transaction, { actor: actor.name, action: "supernode-removed", subject: supernodeId });
+      return isOperators ? tokens.replace(transaction) : null;
     });
     register.changed();
+    return { enrolmentToken };
+  }
+
+  /** Those that were given out before enrol nobody new any more. @returns the new one, told once */
+  async replaceEnrolmentToken(actor: Actor): Promise<{ enrolmentToken: string }> {
+    const { db, audit, tokens } = this.#parts;
+    return db.transaction().execute(async (transaction) => {
+      await audit.add(transaction, { actor: actor.name, action: "enrolment-token-replaced", subject: "" });
+      return { enrolmentToken: await tokens.replace(transaction) };
+    });
   }
 
   async statistics(): Promise<z.infer<typeof ADMIN_API.statistics.output>> {

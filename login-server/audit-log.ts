@@ -18,6 +18,7 @@ export type AuditAction =
   | "invitation-made"
   | "invitation-revoked"
   | "supernode-removed"
+  | "enrolment-token-replaced"
   | "network-key-changed";
 
 export interface AuditEntry {

@@ -44,7 +44,7 @@ export class DesktopSupernodes {
   /** @param host where the device is seen */
   async offer(device: DeviceAddress, host: string): Promise<Output<(typeof LOGIN_METHODS)["supernodeOffer"]>> {
     const { maximum, now } = this.#parts;
-    if (maximum === 0) return { kind: "not-wanted" };
+    if (maximum === 0 || (await this.#wasRemoved(device.userId))) return { kind: "not-wanted" };
     const listed = await this.#parts.db
       .selectFrom("supernodes")
       .select(["account_id", "device_id"])
@@ -55,6 +55,11 @@ export class DesktopSupernodes {
     const own = listed.find(({ account_id }) => account_id === device.userId);
     if (own) return own.device_id === device.deviceId ? { kind: "accepted", host } : { kind: "elsewhere" };
     return listed.length < maximum ? { kind: "accepted", host } : { kind: "not-wanted" };
+  }
+
+  async #wasRemoved(accountId: UserId): Promise<boolean> {
+    const removed = this.#parts.db.selectFrom("removed_supernodes").select("removed_at");
+    return (await removed.where("account_id", "=", accountId).executeTakeFirst()) !== undefined;
   }
 
   /** A ticket for one enrolment. @throws KithError `supernode-not-wanted`, `rate-limited` */
@@ -77,14 +82,14 @@ export class DesktopSupernodes {
     return token;
   }
 
-  /** Uses a ticket up, whatever comes of it. @throws KithError `enrolment-refused` */
-  async redeem(token: string): Promise<Ticket> {
+  /** Uses a ticket up, whatever comes of it. @returns null if there is none, or no longer */
+  async redeem(token: string): Promise<Ticket | null> {
     const row = await this.#parts.db
       .deleteFrom("enrolment_tickets")
       .where("token_hash", "=", hashOf(token))
       .returningAll()
       .executeTakeFirst();
-    if (!row || row.expires_at <= this.#parts.now()) throw new KithError("enrolment-refused");
+    if (!row || row.expires_at <= this.#parts.now()) return null;
     return { accountId: row.account_id, deviceId: row.device_id, host: row.host };
   }
 

@@ -1,5 +1,5 @@
 /** Enrolment: how a supernode joins the network, with its operator's token or a member's ticket. */
-import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import type { Kysely, Selectable } from "kysely";
 import type { z } from "zod";
 import { equalBytes, toHex } from "../protocol/bytes.ts";
@@ -12,16 +12,18 @@ import { enrolmentStatement } from "../protocol/login-proof.ts";
 import { nodeSignatures } from "../protocol/node-crypto.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import type { DesktopSupernodes, Ticket } from "./desktop-supernodes.ts";
+import type { EnrolmentTokens } from "./enrolment-tokens.ts";
 import { exactBytes } from "./exact-bytes.ts";
 import type { Schema } from "./storage/schema.ts";
 import { nextCertificateSerial } from "./storage/serial.ts";
+import { holdEnrolments, requireNotRemoved } from "./supernode-removal.ts";
 
 type EnrolRequest = z.infer<typeof LOGIN_HTTP.enrol.input>;
 
 interface EnrolmentParts {
   readonly db: Kysely<Schema>;
   readonly authority: CertificateAuthority;
-  readonly token: string;
+  readonly tokens: Pick<EnrolmentTokens, "isGood">;
   readonly desktop: Pick<DesktopSupernodes, "redeem">;
   now(): number;
 }
@@ -43,16 +45,21 @@ export class Enrolment {
 
   /**
    * Certifies a supernode. Its ID is drawn once and kept for its signing key; a new address
-   * or TLS certificate, or a certificate past half-life, makes a new certificate.
-   * @throws KithError `enrolment-refused`, `malformed`, `signature-invalid`, `too-large`
+   * or TLS certificate, or a certificate past half-life, makes a new certificate. An operator's
+   * that is enrolled already needs no token: its key is proof enough, and its token may be spent.
+   * @throws KithError `enrolment-refused`, `supernode-removed`, `malformed`, `signature-invalid`, `too-large`
    */
   async enrol(request: EnrolRequest): Promise<{ certificate: Uint8Array; changed: boolean }> {
-    const isOperator = sameToken(request.token, this.#parts.token);
+    const { db, tokens, desktop } = this.#parts;
     const candidate = this.#requireProof(request);
-    const ticket = isOperator ? null : await this.#parts.desktop.redeem(request.token);
+    const isNewcomersToken = await tokens.isGood(db, request.token);
+    const ticket = isNewcomersToken ? null : await desktop.redeem(request.token);
     if (ticket && candidate.host !== ticket.host) throw new KithError("enrolment-refused");
-    return this.#parts.db.transaction().execute(async (transaction) => {
+    return db.transaction().execute(async (transaction) => {
+      await holdEnrolments(transaction);
+      await requireNotRemoved(transaction, candidate.signKey, ticket?.accountId ?? null);
       const known = await findRow(transaction, candidate.signKey, ticket);
+      if (!isNewcomersToken && !ticket && known?.account_id !== null) throw new KithError("enrolment-refused");
       const now = this.#parts.now();
       if (
         known &&
@@ -116,6 +123,11 @@ export class Enrolment {
       .values({ supernode_id: supernodeId, ...row })
       .onConflict((conflict) => conflict.column("supernode_id").doUpdateSet(row))
       .execute();
+    await db.deleteFrom("supernode_certificates").where("expires_at", "<=", this.#parts.now()).execute();
+    await db
+      .insertInto("supernode_certificates")
+      .values({ serial, supernode_id: supernodeId, expires_at: issued.expiresAt })
+      .execute();
     return issued.bytes;
   }
 }
@@ -144,10 +156,4 @@ async function requireRoom(db: Kysely<Schema>, now: number): Promise<void> {
   if (Number(listed) >= LIMITS.maxSupernodes) {
     throw new KithError("too-large", { what: "The supernode list", limit: `${LIMITS.maxSupernodes} entries` });
   }
-}
-
-/** Compares digests, so that the time tells neither a matching beginning nor the length. */
-function sameToken(given: string, expected: string): boolean {
-  const digest = (text: string) => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(given), digest(expected));
 }

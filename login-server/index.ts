@@ -75,7 +75,7 @@ function greeting(options: ServerOptions, server: LoginServer): string {
     `Registration: ${options.registration}. Data in ${options.data}: back up all of it.`,
   ];
   if (options["enrolment-token"] === undefined) {
-    lines.push(`Supernodes enrol with the token in ${join(options.data, KEYS_FILE)}`);
+    lines.push(`Supernodes enrol with the token in ${join(options.data, KEYS_FILE)}, or the one that has replaced it`);
   }
   if (server.metricsUrl) lines.push(`Metrics at ${server.metricsUrl}`);
   if (server.firstInvitation) {

@@ -12,6 +12,7 @@ import type { OpenData } from "./data-folder.ts";
 import { DesktopSupernodes } from "./desktop-supernodes.ts";
 import { Devices } from "./devices.ts";
 import { Enrolment } from "./enrolment.ts";
+import { EnrolmentTokens } from "./enrolment-tokens.ts";
 import { CatchUp } from "./instances/catch-up.ts";
 import { databaseAttempts } from "./instances/database-attempts.ts";
 import type { Instances, News } from "./instances/news.ts";
@@ -140,6 +141,7 @@ export function loginServices(options: ServiceOptions) {
     departed,
     now,
   });
+  const tokens = new EnrolmentTokens(enrolmentToken);
   const administration = new Administration({
     db,
     accounts,
@@ -147,6 +149,7 @@ export function loginServices(options: ServiceOptions) {
     invitations,
     sessions,
     register,
+    tokens,
     audit,
     authority,
     publicUrl,
@@ -177,7 +180,7 @@ export function loginServices(options: ServiceOptions) {
     guesses,
     accountMethods: new AccountMethods({ accounts, administration, devices, sessions, passwords, db }),
     reports: new SupernodeReports({ db, authority, heard: () => register.changed(), now }),
-    enrolment: new Enrolment({ db, authority, token: enrolmentToken, desktop, now }),
+    enrolment: new Enrolment({ db, authority, tokens, desktop, now }),
     desktop,
     metrics: new Metrics(sessions),
     /** What another instance has told. */

@@ -184,6 +184,7 @@ export const ERRORS = entries({
   "no-such-invitation": { sentence: "There is no invitation {invitation}.", retry: false },
   "supernode-not-wanted": { sentence: "This network takes no supernodes from desktop apps.", retry: false },
   "supernode-ended": { sentence: "The supernode on this computer has ended unexpectedly.", retry: true },
+  "supernode-removed": { sentence: "The host of this network has removed this supernode.", retry: false },
   "enrolment-refused": { sentence: "The login server did not accept this enrolment token.", retry: false },
 
   // Directory

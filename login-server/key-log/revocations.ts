@@ -1,7 +1,7 @@
 /** Certificates that were taken back before they expired, and the signed list of them that supernodes carry. */
 import type { Kysely } from "kysely";
 import { toHex } from "../../protocol/bytes.ts";
-import type { DeviceId, UserId } from "../../protocol/identifiers.ts";
+import type { DeviceId, SupernodeId, UserId } from "../../protocol/identifiers.ts";
 import { treeKeyOf } from "../../protocol/key-tree.ts";
 import { decodeRevocationList, MAX_REVOCATIONS } from "../../protocol/revocations.ts";
 import type { CertificateAuthority } from "../certificate-authority.ts";
@@ -28,6 +28,26 @@ export async function revokeDevices(db: Kysely<Schema>, userId: UserId, deviceId
     .where("device_id", "in", deviceIds)
     .where("tree_key", "=", toHex(treeKeyOf(account.handle)))
     .execute();
+  await revoke(db, rows);
+}
+
+/**
+ * Takes back every certificate of a supernode that has not run out.
+ * @param db the transaction in which it is removed
+ */
+export async function revokeSupernode(db: Kysely<Schema>, supernodeId: SupernodeId, now: number): Promise<void> {
+  const rows = await db
+    .deleteFrom("supernode_certificates")
+    .where("supernode_id", "=", supernodeId)
+    .returning(["serial", "expires_at"])
+    .execute();
+  await revoke(
+    db,
+    rows.filter(({ expires_at }) => expires_at > now),
+  );
+}
+
+async function revoke(db: Kysely<Schema>, rows: readonly Schema["revocations"][]): Promise<void> {
   if (rows.length === 0) return;
   await db
     .insertInto("revocations")

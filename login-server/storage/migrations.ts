@@ -12,6 +12,7 @@ import { claimHandlesAnew } from "./handle-claims.ts";
 import { addKeyLog } from "./key-log-tables.ts";
 import { addLoginAttempts } from "./login-attempt-table.ts";
 import { addNetworkKeys } from "./network-key-tables.ts";
+import { addRemovedSupernodes } from "./removed-supernode-tables.ts";
 import type { Schema } from "./schema.ts";
 import { addSupernodeReports } from "./supernode-report-columns.ts";
 
@@ -29,6 +30,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { name: "reports of supernodes", up: addSupernodeReports },
   { name: "network keys", up: addNetworkKeys },
   { name: "claims of handles", up: claimHandlesAnew },
+  { name: "removed supernodes", up: addRemovedSupernodes },
 ];
 
 interface MigrationOptions {

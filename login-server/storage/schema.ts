@@ -111,6 +111,12 @@ export interface Schema {
     /** Nodes that it would still let attach, as it reported. */
     room: number | null;
   };
+  /** Every certificate of a supernode that has not run out yet, the newest and those before it. */
+  supernode_certificates: { serial: number; supernode_id: SupernodeId; expires_at: number };
+  /** Who is enrolled no more, whatever token they have: a key, and the account of a member who had it in the desktop app. */
+  removed_supernodes: { sign_key: Uint8Array; account_id: UserId | null; removed_at: number };
+  /** Tokens that operators enrol with, by their SHA-256: those that are spent (1), and the one that has taken their place. */
+  enrolment_tokens: { token_hash: string; spent: 0 | 1 };
   /** What members' desktop supernodes enrol with, once each. */
   enrolment_tickets: {
     /** SHA-256 of the token, which is stored nowhere. */

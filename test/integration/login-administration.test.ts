@@ -142,7 +142,7 @@ test("a supernode that is removed is off the list", async () => {
   await enrol(url, newSupernode(4433, "sn1.example.org"), enrolmentToken);
   const { supernodes } = (await adminJson(dataFolder, "supernodes")) as { supernodes: { supernodeId: string }[] };
   expect(await admin(dataFolder, "supernodes")).toContain("sn1.example.org:4433");
-  await admin(dataFolder, "remove-supernode", supernodes[0]?.supernodeId ?? "");
+  expect(await admin(dataFolder, "remove-supernode", supernodes[0]?.supernodeId ?? "")).toMatch(/\n {2}[\w-]{32}\n$/);
   expect(await adminJson(dataFolder, "supernodes")).toEqual({ supernodes: [] });
   await expect(admin(dataFolder, "remove-supernode", "0".repeat(40))).rejects.toEqual(refused("no-such-supernode"));
 });
