@@ -79,7 +79,7 @@ export class Prober {
     }
     if (this.#toBeProbed.has(peer)) return;
     this.#toBeProbed.add(peer);
-    agenda.schedule(now + times.probeMs * (2.5 + random()), () => {
+    agenda.schedule(now + times.probeMs * (1.5 + random()), () => {
       this.#toBeProbed.delete(peer);
       // Who has heard of it from too few by then makes sure by itself: with fewer accusers it would be waited for much longer.
       if (!this.#roster.isAmplyAccused(peer)) this.probeNow(peer);
