@@ -30,13 +30,15 @@ const { parentPort } = Utility.parse(process);
 const say = (news: SupernodeNews) => parentPort.postMessage(SupernodeNews.parse(news));
 const orders = new Orders(() => say({ kind: "needs-token" }));
 parentPort.on("message", ({ data }) => orders.take(SupernodeOrder.parse(data)));
-main().catch((thrown: unknown) => {
+main().catch(fail);
+
+function fail(thrown: unknown): void {
   const { code, message } = KithError.from(thrown);
   process.stderr.write(`${JSON.stringify({ code, cause: String(KithError.from(thrown).cause ?? "") })}\n`);
   say({ kind: "failed", notice: { code, message } });
   // Once the message has gone.
   setImmediate(() => process.exit(1));
-});
+}
 
 async function main(): Promise<void> {
   const order = await orders.started;
@@ -53,6 +55,7 @@ async function main(): Promise<void> {
     limits: { maxAttachments: MAX_ATTACHMENTS },
     log: pino({ level: "warn" }, pino.destination({ dest: 2, sync: true })),
   });
+  supernode.removed.then(() => fail(new KithError("supernode-removed")), fail);
   const reporting = setInterval(() => say({ kind: "report", report: reportOf(supernode, relays) }), REPORT_MS);
   say({ kind: "report", report: reportOf(supernode, relays) });
   await orders.stopped;

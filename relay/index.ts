@@ -27,6 +27,8 @@ async function main(): Promise<void> {
     status: options["status-listen"],
     log,
   });
+  const leave = () => fail(new KithError("supernode-removed"));
+  supernode.removed.then(leave, fail);
   const stop = () => {
     supernode.drain(options["drain-seconds"] * 1_000).then(
       () => process.exit(0),

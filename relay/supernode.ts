@@ -82,6 +82,8 @@ export interface Supernode {
   relayed(): TurnStats | null;
   /** Tells the attached nodes to go elsewhere, waits until they have, at most this long, then closes. */
   drain(withinMs: number): Promise<void>;
+  /** Resolves once the host of the network has removed it: then it has said goodbye and is closed. */
+  readonly removed: Promise<void>;
   close(): Promise<void>;
 }
 
@@ -89,7 +91,8 @@ export interface Supernode {
  * Starts a supernode. When this returns it is certified and, unless `stage` says otherwise, a
  * member that takes nodes; the login server is not needed again until the certificate is due for renewal.
  * @throws KithError `data-folder-unwritable`, `data-in-use`, `data-corrupt`, `data-newer`, `port-in-use`,
- *   `option-invalid`, `network-changed`, `network-key-…`, `enrolment-refused`, `login-server-…`, `protocol-version`
+ *   `option-invalid`, `network-changed`, `network-key-…`, `enrolment-refused`, `supernode-removed`, `login-server-…`,
+ *   `protocol-version`
  */
 export async function startSupernode(options: SupernodeOptions): Promise<Supernode> {
   const opened: Opened = [];
@@ -143,6 +146,11 @@ async function start(options: SupernodeOptions, opened: Opened): Promise<Superno
   opened.push(() => records.close());
   const tally = new RequestTally();
   const notices = new NetworkNotices({ anchor, folder, log });
+  // Whoever was removed is told so by the login server, and does not start again.
+  if (notices.isRevoked(self.value.serial)) self = await renew(enrolment, host, listener.port);
+  const isRemoved = new Promise<void>((resolve) => {
+    notices.onChange(() => notices.isRevoked(self.value.serial) && resolve());
+  });
   const membership = await joinOthers({
     ...{ folder, loginServer, anchor, keys, self, dial, listen, port: ports.gossip, random, times, log },
     isRevoked: (serial, issuedAt) => notices.isOver({ serial, issuedAt }),
@@ -250,8 +258,18 @@ async function start(options: SupernodeOptions, opened: Opened): Promise<Superno
     closed ??= closeAll(opened).then(() => log.info("the supernode is closed"));
     return closed;
   };
+  const drain = async (withinMs: number) => {
+    phase = "draining";
+    await services.drain(withinMs);
+    await close();
+  };
+  const removed = isRemoved.then(() => {
+    log.error({ supernodeId }, "the host of the network has removed this supernode: it ends");
+    return drain(OUTSIDE_FAREWELL_MS);
+  });
   return {
     supernodeId,
+    removed,
     host,
     port: listener.port,
     statusUrl: status?.url ?? null,
@@ -260,11 +278,7 @@ async function start(options: SupernodeOptions, opened: Opened): Promise<Superno
     members: () => [...membership.members().keys()],
     stage: () => membership.stage,
     onStage: (listener) => membership.onStage(listener),
-    async drain(withinMs) {
-      phase = "draining";
-      await services.drain(withinMs);
-      await close();
-    },
+    drain,
     close,
   };
 }

@@ -28,8 +28,8 @@ export interface LoginSyncListener {
   renewed(): void;
   /** The session is open, and the buddy list as the server has it. */
   opened(): void;
-  /** The host cache has new supernodes. */
-  moreSupernodes(): void;
+  /** The host cache goes by a new list of supernodes. */
+  supernodesChanged(): void;
   signedOut(): void;
 }
 
@@ -107,7 +107,7 @@ export class LoginSync {
 
   async #fetchSupernodes(): Promise<void> {
     const { supernodes, listener } = this.#parts;
-    if (await supernodes.take(await this.session.supernodeList())) listener.moreSupernodes();
+    if (await supernodes.take(await this.session.supernodeList())) listener.supernodesChanged();
   }
 
   async #renew(certificate: Uint8Array): Promise<void> {

@@ -161,7 +161,7 @@ export class AccountSession {
         changed: () => this.#tellSession(),
         buddiesChanged: (userIds) => this.#buddiesChanged(userIds),
         renewed: () => this.#attachment.moreKnown(),
-        moreSupernodes: () => this.#attachment.moreKnown(),
+        supernodesChanged: () => this.#attachment.listChanged((supernodeId) => this.#hosts.has(supernodeId)),
         opened: () => this.#keyWatch.sessionOpened(),
         signedOut: () => parts.signedOut(),
       },

@@ -95,6 +95,14 @@ export class Attachment {
     this.#step({ type: "more-known" });
   }
 
+  /** Another list of supernodes: those that have gone from it are left for others. */
+  listChanged(isListed: (supernodeId: SupernodeId) => boolean): void {
+    for (const supernodeId of [...this.#links.keys()]) {
+      if (!isListed(supernodeId)) this.#step({ type: "leaving", supernodeId });
+    }
+    this.moreKnown();
+  }
+
   /** A standby is needed sooner than it would be sought. */
   hurry(): void {
     if (this.#state.phase === "attached") this.#step({ type: "more-known" });

@@ -60,6 +60,10 @@ export class HostCache {
     this.#book.refused(id, busy, now);
   }
 
+  has(id: SupernodeId): boolean {
+    return this.#book.get(id) !== undefined;
+  }
+
   get size(): number {
     return this.#book.size;
   }
