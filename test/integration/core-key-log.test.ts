@@ -1,84 +1,13 @@
 /** A login server that certifies a second key for somebody is found out, by the very app of whoever it is about. */
-import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { CertificateAuthority } from "../../login-server/certificate-authority.ts";
-import { branchHash, storeBranch } from "../../login-server/key-log/branches.ts";
-import { logCertificate } from "../../login-server/key-log/entry-writer.ts";
-import { publishEpoch } from "../../login-server/key-log/epoch.ts";
-import { parseNetworkKeys } from "../../login-server/network-keys.ts";
-import { nextCertificateSerial } from "../../login-server/storage/serial.ts";
-import { openSqliteStorage } from "../../login-server/storage/sqlite-storage.ts";
-import type { Storage } from "../../login-server/storage/storage.ts";
-import { toHex } from "../../protocol/bytes.ts";
-import { DeviceId, Handle } from "../../protocol/identifiers.ts";
-import { treeKeyOf } from "../../protocol/key-tree.ts";
-import { nodeSignatures, signingKeyPair, userIdOf } from "../../protocol/node-crypto.ts";
-import { statement } from "../../protocol/signed.ts";
+import { Handle } from "../../protocol/identifiers.ts";
+import { CrookedHost } from "../support/crooked-host.ts";
 import { HeadlessClient } from "../support/headless-client.ts";
 import { joinRaw } from "../support/hostile-supernode.ts";
 import { TestNetwork } from "../support/test-network.ts";
 
 const times = { ownKeysCheckMs: 0, unlistedKeyRetryMs: 200 };
 const alertOf = (client: HeadlessClient, code: string) => client.me.alerts.find((alert) => alert.code === code);
-
-/** Whoever runs the login server, with all that is theirs: its database and its keys. */
-class CrookedHost {
-  readonly #storage: Storage;
-  readonly #authority: CertificateAuthority;
-
-  private constructor(storage: Storage, authority: CertificateAuthority) {
-    this.#storage = storage;
-    this.#authority = authority;
-  }
-
-  static async of(network: TestNetwork): Promise<CrookedHost> {
-    const path = join(network.loginFolder, "network-keys.json");
-    const keys = await parseNetworkKeys(readFileSync(path, "utf8"), path);
-    const storage = await openSqliteStorage(join(network.loginFolder, "login.db"), Date.now);
-    return new CrookedHost(storage, new CertificateAuthority(keys, Date.now));
-  }
-
-  /** Certifies a key of the host's own for somebody's handle. */
-  async issueSecondKey(handle: Handle): Promise<void> {
-    const keys = signingKeyPair();
-    const boxKey = randomBytes(32);
-    await this.#storage.db.transaction().execute(async (transaction) => {
-      const subject = {
-        handle,
-        userId: userIdOf(keys.publicKey),
-        signKey: keys.publicKey,
-        boxKey,
-        keyBinding: nodeSignatures.sign(statement("keyBinding", boxKey), keys.secretKey),
-        deviceId: DeviceId.parse(toHex(randomBytes(16))),
-        serial: await nextCertificateSerial(transaction),
-      };
-      const issued = this.#authority.issueUser(subject);
-      await logCertificate(transaction, { ...subject, ...issued });
-    });
-    await this.publish();
-  }
-
-  /** As if nothing had ever been certified for this handle. */
-  async hide(handle: Handle): Promise<void> {
-    const treeKey = toHex(treeKeyOf(handle));
-    const { db } = this.#storage;
-    await db.deleteFrom("key_log_entries").where("tree_key", "=", treeKey).execute();
-    await db.deleteFrom("key_log_chains").where("tree_key", "=", treeKey).execute();
-    const prefix = treeKey.slice(0, 3);
-    await storeBranch(db, prefix, await branchHash(db, prefix));
-    await this.issueSecondKey(Handle.parse(`decoy-${toHex(randomBytes(4))}`));
-  }
-
-  async publish(): Promise<void> {
-    await publishEpoch({ db: this.#storage.db, authority: this.#authority, now: Date.now });
-  }
-
-  close(): Promise<void> {
-    return this.#storage.close();
-  }
-}
 
 describe("the key log in the app", () => {
   let network: TestNetwork;
