@@ -71,7 +71,8 @@ export const en = {
   "recovery.print": "Print",
 
   "data.export": "Take your data with you",
-  "data.exportExplain": "Your account, devices, profile, buddies with their groups and the conversations on this device, as one JSON file.",
+  "data.exportExplain":
+    "Your account, devices, profile, buddies with their groups and the conversations on this device, as one JSON file.",
   "data.exportNow": "Save my data",
   "data.delete": "Delete the account",
   "data.deleteExplain":

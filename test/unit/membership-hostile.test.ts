@@ -1,112 +1,17 @@
 /** One honest member among members that lie, with real keys: what they can make it believe, send and compute. */
 import { describe, expect, it } from "vitest";
-import type { GossipItem } from "../../protocol/gossip-item.ts";
 import { messageBytes } from "../../protocol/gossip-message.ts";
 import { encodeHello, HELLO_BYTES } from "../../protocol/gossip-packet.ts";
-import { trustAnchor } from "../../protocol/network-trust.ts";
-import { nodeSignatures, signingKeyPair } from "../../protocol/node-crypto.ts";
-import type { SignatureScheme } from "../../protocol/signed.ts";
-import { trustSupernodeCertificate } from "../../protocol/trust.ts";
-import type { GossipEffect } from "../../relay/membership/gossip-context.ts";
-import { GossipCore } from "../../relay/membership/gossip-core.ts";
-import type { GossipEvent } from "../../relay/membership/gossip-event.ts";
-import { GOSSIP_TIMES } from "../../relay/membership/gossip-times.ts";
-import { seededRandom } from "../sim/virtual-time.ts";
+import { signingKeyPair } from "../../protocol/node-crypto.ts";
+import { BesiegedMember, START } from "../support/besieged-member.ts";
 import { GossipActor } from "../support/gossip-actor.ts";
 import { TestAuthority } from "../support/test-identities.ts";
 
-const START = 1_800_000_000_000;
 const SECOND = 1_000;
-
-/** The member under test, and eight others that are members as well. */
-class Scene {
-  now = START;
-  readonly authority = new TestAuthority(signingKeyPair(), () => this.now);
-  readonly self = new GossipActor(this.authority);
-  readonly others = Array.from({ length: 8 }, () => new GossipActor(this.authority));
-  readonly core: GossipCore;
-  effects: GossipEffect[] = [];
-  verifications = 0;
-
-  constructor() {
-    const anchor = trustAnchor(this.authority.networkKey, () => this.now);
-    const counting: SignatureScheme = {
-      sign: nodeSignatures.sign,
-      verify: (...args) => {
-        this.verifications++;
-        return nodeSignatures.verify(...args);
-      },
-    };
-    this.core = new GossipCore(
-      {
-        certificate: this.self.certificate,
-        secretKey: this.self.keys.secretKey,
-        gossipKey: this.self.gossipKeys.publicKey,
-        scheme: counting,
-        seeds: this.others.map(({ certificate }) => certificate),
-        trustCertificate: (bytes) => trustSupernodeCertificate(anchor, bytes),
-        random: seededRandom(1),
-        times: GOSSIP_TIMES,
-      },
-      this.now,
-    );
-    const own = { certificate: this.self.certificate, announcement: this.core.hello(false).announcement };
-    this.handle({
-      type: "remember",
-      members: [
-        ...this.others.map((other) => ({ certificate: other.certificate, item: other.item(START, this.liar) })),
-        { ...own, item: { kind: "member", announcement: own.announcement, voucher: this.liar.voucherFor(this.self) } },
-      ],
-    });
-    this.handle({ type: "start" });
-  }
-
-  get liar(): GossipActor {
-    return this.others[0] as GossipActor;
-  }
-
-  get victim(): GossipActor {
-    return this.others[1] as GossipActor;
-  }
-
-  get refused() {
-    return this.core.metrics.refused;
-  }
-
-  /** All the others answer every ping at once. */
-  handle(event: GossipEvent): GossipEffect[] {
-    const effects = this.core.handle(event, this.now);
-    this.effects.push(...effects);
-    for (const effect of effects) {
-      if (effect.type !== "send" || effect.message.type !== "ping") continue;
-      const message = { type: "ack", nonce: effect.message.nonce, items: [] } as const;
-      this.handle({ type: "message", from: effect.to.id, message });
-    }
-    return effects;
-  }
-
-  /** Items in a message of one of the others. */
-  gossip(from: GossipActor, ...items: GossipItem[]): GossipEffect[] {
-    return this.handle({ type: "message", from: from.id, message: { type: "gossip", items } });
-  }
-
-  pass(ms: number): void {
-    const end = this.now + ms;
-    while (this.core.nextWakeAt() <= end) {
-      this.now = Math.max(this.now, this.core.nextWakeAt());
-      this.handle({ type: "wake" });
-    }
-    this.now = end;
-  }
-
-  isMember(actor: GossipActor): boolean {
-    return this.core.members.some(({ id }) => id === actor.id);
-  }
-}
 
 describe("a forged statement", () => {
   it("in a member's name changes nothing, and costs who brings it their hearing", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const forged = scene.victim.announce(START + 1, { leaving: true }, scene.liar);
     scene.gossip(scene.liar, { kind: "announcement", announcement: forged });
     expect(scene.isMember(scene.victim)).toBe(true);
@@ -126,7 +31,7 @@ describe("a forged statement", () => {
   });
 
   it("in a hello, which anybody can send, harms nobody in whose name it is", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     for (let round = 0; round < 50; round++) {
       const announcement = scene.victim.announce(START + round + 1, { leaving: true }, scene.liar);
       scene.handle({ type: "hello", hello: { ...scene.victim.hello(START), announcement } });
@@ -138,14 +43,14 @@ describe("a forged statement", () => {
   });
 
   it("of suspicion, in another's name, is not believed", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     scene.gossip(scene.liar, (scene.others[2] as GossipActor).suspicionOf(scene.victim.id, START, scene.liar));
     expect(scene.core.peer(scene.victim.id)?.status).toBe("alive");
     expect(scene.refused.forged).toBe(1);
   });
 
   it("of membership is refused: by its own voucher, by a voucher that another signed, by a certificate of another network", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const stranger = new GossipActor(scene.authority);
     const show = { kind: "certificate", certificate: stranger.certificate } as const;
     scene.gossip(scene.liar, show, stranger.item(START, stranger));
@@ -169,7 +74,7 @@ describe("a forged statement", () => {
 
 describe("an old or impossible statement", () => {
   it("does not bring back what a newer one has replaced", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const old = scene.victim.announce(START + 1);
     scene.gossip(scene.liar, { kind: "announcement", announcement: old });
     scene.gossip(scene.liar, {
@@ -182,14 +87,14 @@ describe("an old or impossible statement", () => {
   });
 
   it("from more than five minutes ahead is refused", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     scene.gossip(scene.liar, { kind: "announcement", announcement: scene.victim.announce(START + 6 * 60 * SECOND) });
     expect(scene.core.peer(scene.victim.id)?.announcement.value.incarnation).toBe(START);
     expect(scene.refused["from-the-future"]).toBe(1);
   });
 
   it("in a hello from more than five minutes ahead makes nobody known, for those who hear of it would refuse it", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const stranger = new GossipActor(scene.authority);
     scene.handle({ type: "hello", hello: stranger.hello(START + 6 * 60 * SECOND) });
     expect(scene.core.peer(stranger.id)).toBeUndefined();
@@ -199,7 +104,7 @@ describe("an old or impossible statement", () => {
   });
 
   it("with a certificate that is over makes no member", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const stranger = new GossipActor(scene.authority, { expiresAt: START + SECOND });
     scene.now += 2 * SECOND;
     scene.gossip(
@@ -213,7 +118,7 @@ describe("an old or impossible statement", () => {
 
 describe("a false death notice", () => {
   it("is only a suspicion: its subject refutes it, and who accuses falsely is soon not heard", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     let incarnation = START;
     let accepted = 0;
     for (let round = 0; round < 40; round++) {
@@ -229,7 +134,7 @@ describe("a false death notice", () => {
   });
 
   it("about ourselves is refuted at once, with a higher incarnation, for all to hear", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const before = scene.core.hello(false).announcement.value.incarnation;
     scene.gossip(scene.liar, scene.liar.suspicionOf(scene.self.id, before));
     expect(scene.core.hello(false).announcement.value.incarnation).toBeGreaterThan(before);
@@ -244,7 +149,7 @@ describe("a false death notice", () => {
   });
 
   it("about what we shall say in years makes us say nothing that others would refuse", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const own = () => scene.core.hello(false).announcement.value.incarnation;
     const before = own();
     for (const incarnation of [START + 6 * 60 * SECOND, START + 2 ** 40, Number.MAX_SAFE_INTEGER]) {
@@ -258,7 +163,7 @@ describe("a false death notice", () => {
   });
 
   it("cannot be prepared with what we said ourselves when our clock was years ahead", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const own = () => scene.core.hello(false).announcement.value.incarnation;
     scene.gossip(scene.liar, { kind: "announcement", announcement: scene.self.announce(START + 2 ** 40) });
     expect(own()).toBe(START);
@@ -273,7 +178,7 @@ describe("a false death notice", () => {
 
   it("by one accuser alone is given four times as long as one that others confirm", () => {
     const timeToDie = (accusers: number) => {
-      const scene = new Scene();
+      const scene = new BesiegedMember();
       for (const accuser of scene.others.slice(2, 2 + accusers)) {
         scene.gossip(accuser, accuser.suspicionOf(scene.victim.id, START));
       }
@@ -285,7 +190,7 @@ describe("a false death notice", () => {
   });
 
   it("of everybody at once, by one liar, kills nobody who answers", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const honest = scene.others.slice(1);
     scene.gossip(scene.liar, ...honest.map(({ id }) => scene.liar.suspicionOf(id, START)));
     scene.pass(2 * SECOND);
@@ -299,7 +204,7 @@ describe("a false death notice", () => {
 
 describe("a flood", () => {
   it("of packets by one member is cut off, and the others are heard meanwhile", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const effects = Array.from({ length: 2_000 }, (_, nonce) =>
       scene.handle({ type: "message", from: scene.liar.id, message: { type: "ping", nonce, items: [] } }),
     ).flat();
@@ -314,7 +219,7 @@ describe("a flood", () => {
   });
 
   it("of announcements by one member is not passed on to all", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     for (let at = 1; at <= 50; at++) {
       scene.gossip(scene.liar, { kind: "announcement", announcement: scene.liar.announce(START + at) });
     }
@@ -324,7 +229,7 @@ describe("a flood", () => {
   });
 
   it("of genuine news keeps nobody waiting for an answer to a probe, and is all taken in afterwards", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const newcomers = Array.from({ length: 60 }, () => new GossipActor(scene.authority));
     const [teller] = scene.others.slice(-1) as [GossipActor];
     scene.verifications = 0;
@@ -341,7 +246,7 @@ describe("a flood", () => {
   });
 
   it("of hellos and of unknown senders is bounded in what it makes us send and compute", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const strangers = Array.from({ length: 250 }, () => new GossipActor(scene.authority));
     const hellos = strangers.map((stranger) => stranger.hello(START));
     scene.effects = [];
@@ -358,7 +263,7 @@ describe("a flood", () => {
 
 describe("what is answered", () => {
   it("to a hello is never longer than the hello, and goes where the certificate says", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const stranger = new GossipActor(scene.authority, { host: `${"a".repeat(120)}.example` });
     const hello = stranger.hello(START);
     expect(encodeHello(hello)).toHaveLength(HELLO_BYTES);
@@ -370,7 +275,7 @@ describe("what is answered", () => {
   });
 
   it("to a request is nothing while its sender is no member", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const stranger = new GossipActor(scene.authority);
     scene.handle({ type: "hello", hello: stranger.hello(START) });
     scene.effects = [];
@@ -384,7 +289,7 @@ describe("what is answered", () => {
   });
 
   it("to a summary that we did not ask for is nothing", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     scene.effects = [];
     const ranges = [
       { from: 0, to: 0xffffffff, members: [{ supernodeId: new GossipActor(scene.authority).id, incarnation: 5 }] },
@@ -395,7 +300,7 @@ describe("what is answered", () => {
   });
 
   it("to a member that asks for all it can stays within twenty packets", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const wanted = Array.from({ length: 40 }, (_, at) => ({
       supernodeId: (scene.others[at % 8] as GossipActor).id,
       certificate: true,
@@ -410,7 +315,7 @@ describe("what is answered", () => {
 
 describe("an examiner that lies", () => {
   it("does not keep a newcomer out: another member is asked", () => {
-    const scene = new Scene();
+    const scene = new BesiegedMember();
     const newcomer = new GossipActor(scene.authority);
     const vouchRequests = () =>
       scene.effects.flatMap((effect) =>
