@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { type Logger, pino } from "pino";
 import { KithError } from "../protocol/errors.ts";
 import { readable } from "../protocol/network-key.ts";
-import { administrate } from "./admin-cli.ts";
+import { administrate } from "./administration/admin-cli.ts";
 import { runBackupCommand } from "./backup-commands.ts";
 import { KEYS_FILE } from "./data-folder.ts";
 import { HELP, parseCommandLine, type ServerOptions } from "./options.ts";

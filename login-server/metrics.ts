@@ -1,6 +1,6 @@
 /** What a host watches: Prometheus metrics, without a handle, an address or an ID in any label. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { Sessions } from "./sessions.ts";
+import type { Sessions } from "./accounts/sessions.ts";
 
 /** Seconds: an OPAQUE step takes 1 to 5 ms, a full disk's refusal longer. */
 const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];

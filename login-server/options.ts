@@ -4,7 +4,7 @@ import { z } from "zod";
 import { type CommandLine, type Environment, readCommandLine } from "../protocol/command-line.ts";
 import { KithError } from "../protocol/errors.ts";
 import { RegistrationMode } from "../protocol/login-api.ts";
-import { isAddressRange } from "./client-address.ts";
+import { isAddressRange } from "./http/client-address.ts";
 
 export const HELP = `Kith login server: accounts, certificates, buddy lists and the supernode list of one network.
 

@@ -1,6 +1,6 @@
 /** `bench -- login-subject DIR`: the login server under test as a process of its own; it ends with its parent. */
-import type { RateOptions } from "../login-server/rate-limits.ts";
-import { DEFAULT_RATES } from "../login-server/rate-limits.ts";
+import type { RateOptions } from "../login-server/limits/rate-limits.ts";
+import { DEFAULT_RATES } from "../login-server/limits/rate-limits.ts";
 import { startLoginServer } from "../login-server/server.ts";
 
 /** All clients of the benchmark share one address, and some of them an account. */

@@ -4,7 +4,7 @@
  */
 import type { Kysely } from "kysely";
 import type { UserId } from "../../protocol/identifiers.ts";
-import type { Sessions } from "../sessions.ts";
+import type { Sessions } from "../accounts/sessions.ts";
 import type { Schema } from "../storage/schema.ts";
 
 /** How late a change may reach a device when no news of it came. */

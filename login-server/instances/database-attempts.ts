@@ -2,7 +2,7 @@
 import type { Kysely } from "kysely";
 import type { z } from "zod";
 import { KithError } from "../../protocol/errors.ts";
-import { ATTEMPT_LIFE_MS, type AttemptStore, type AttemptStores } from "../login-attempts.ts";
+import { ATTEMPT_LIFE_MS, type AttemptStore, type AttemptStores } from "../accounts/login-attempts.ts";
 import type { Schema } from "../storage/schema.ts";
 
 /** Half a kilobyte each; how many there can be is bounded by what OPAQUE costs the processor in a minute. */

@@ -4,8 +4,8 @@
  * without Redis each instance keeps the limit for itself.
  */
 import { createHmac } from "node:crypto";
-import type { Sharing } from "../rate-limiter.ts";
-import type { RateOptions } from "../rate-limits.ts";
+import type { Sharing } from "../limits/rate-limiter.ts";
+import type { RateOptions } from "../limits/rate-limits.ts";
 import type { Instances } from "./news.ts";
 
 const TELLING_INTERVAL_MS = 250;

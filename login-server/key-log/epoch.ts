@@ -12,7 +12,7 @@ import {
   skipTarget,
 } from "../../protocol/key-log.ts";
 import { HASH_BYTES } from "../../protocol/key-tree.ts";
-import type { CertificateAuthority } from "../certificate-authority.ts";
+import type { CertificateAuthority } from "../keys/certificate-authority.ts";
 import type { Schema } from "../storage/schema.ts";
 import { claimKeyLogEpoch } from "../storage/serial.ts";
 import type { Branch } from "./branch.ts";

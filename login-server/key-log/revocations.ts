@@ -4,7 +4,7 @@ import { toHex } from "../../protocol/bytes.ts";
 import type { DeviceId, SupernodeId, UserId } from "../../protocol/identifiers.ts";
 import { treeKeyOf } from "../../protocol/key-tree.ts";
 import { decodeRevocationList, MAX_REVOCATIONS } from "../../protocol/revocations.ts";
-import type { CertificateAuthority } from "../certificate-authority.ts";
+import type { CertificateAuthority } from "../keys/certificate-authority.ts";
 import type { Schema } from "../storage/schema.ts";
 
 interface RevocationsParts {

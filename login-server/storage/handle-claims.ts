@@ -1,6 +1,6 @@
 /** Claims of handles for the accounts that there are. */
 import type { Kysely } from "kysely";
-import { claimOf } from "../handle-skeleton.ts";
+import { claimOf } from "../accounts/handle-skeleton.ts";
 import type { Schema } from "./schema.ts";
 
 /** Of old accounts that look alike the first one has the claim; all of them stay. */

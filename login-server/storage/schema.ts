@@ -4,7 +4,7 @@
  */
 import type { Generated } from "kysely";
 import type { DeviceId, Handle, NetworkId, SupernodeId, UserId } from "../../protocol/identifiers.ts";
-import type { BuddyState } from "../buddy-rules.ts";
+import type { BuddyState } from "../buddies/buddy-rules.ts";
 
 export interface Schema {
   /** Which migrations this database has had. */

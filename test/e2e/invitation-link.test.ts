@@ -6,7 +6,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { ADMIN_API } from "../../login-server/admin-api.ts";
+import { ADMIN_API } from "../../login-server/administration/admin-api.ts";
 import { type LoginServer, startLoginServer } from "../../login-server/server.ts";
 import { type DrivenApp, driveApp } from "../../scripts/driven-app.ts";
 import { findRuntime } from "../../scripts/electron-runtime.ts";

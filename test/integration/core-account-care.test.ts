@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import Libsql from "libsql";
 import { afterEach, expect, test } from "vitest";
-import { ADMIN_API } from "../../login-server/admin-api.ts";
+import { ADMIN_API } from "../../login-server/administration/admin-api.ts";
 import { type LoginServer, startLoginServer } from "../../login-server/server.ts";
 import { KithError } from "../../protocol/errors.ts";
 import { askAdmin } from "../support/admin-client.ts";

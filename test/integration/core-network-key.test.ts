@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
-import { ADMIN_API } from "../../login-server/admin-api.ts";
+import { ADMIN_API } from "../../login-server/administration/admin-api.ts";
 import { startLoginServer } from "../../login-server/server.ts";
 import { NetworkId } from "../../protocol/identifiers.ts";
 import { decodeKeyLogHead, type KeyLogHead } from "../../protocol/key-log.ts";

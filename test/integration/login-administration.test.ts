@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, expect, test } from "vitest";
-import { ADMIN_HELP, administrate } from "../../login-server/admin-cli.ts";
+import { ADMIN_HELP, administrate } from "../../login-server/administration/admin-cli.ts";
 import { root } from "../../scripts/repository.ts";
 import {
   codeOf,

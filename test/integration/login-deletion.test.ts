@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as opaque from "@serenity-kit/opaque";
 import { expect, test } from "vitest";
-import { administrate } from "../../login-server/admin-cli.ts";
+import { administrate } from "../../login-server/administration/admin-cli.ts";
 import {
   codeOf,
   handle,

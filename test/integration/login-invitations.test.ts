@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { z } from "zod";
-import { ADMIN_API, type AdminApi } from "../../login-server/admin-api.ts";
+import { ADMIN_API, type AdminApi } from "../../login-server/administration/admin-api.ts";
 import { type LoginServer, startLoginServer } from "../../login-server/server.ts";
 import { askAdmin } from "../support/admin-client.ts";
 import { codeOf, get, login, newUser, post, registrationBody } from "../support/login-api-client.ts";

@@ -2,7 +2,7 @@
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { administrate } from "../../login-server/admin-cli.ts";
+import { administrate } from "../../login-server/administration/admin-cli.ts";
 import { backup, restore } from "../../login-server/backup-commands.ts";
 import type { LoginServer } from "../../login-server/server.ts";
 import { trustKeyLogHead } from "../../protocol/key-log.ts";

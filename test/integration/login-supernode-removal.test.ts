@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { administrate } from "../../login-server/admin-cli.ts";
+import { administrate } from "../../login-server/administration/admin-cli.ts";
 import type { SupernodeCertificate } from "../../protocol/certificate.ts";
 import { decodeSupernodeCertificate } from "../../protocol/certificate.ts";
 import { decodeRevocationList } from "../../protocol/revocations.ts";

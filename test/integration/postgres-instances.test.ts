@@ -3,7 +3,7 @@ import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from "vitest";
-import { ADMIN_API } from "../../login-server/admin-api.ts";
+import { ADMIN_API } from "../../login-server/administration/admin-api.ts";
 import type { LoginServer, LoginServerOptions } from "../../login-server/server.ts";
 import { firstChain } from "../../protocol/network-key-chain.ts";
 import { NetworkTrust } from "../../protocol/network-trust.ts";

@@ -1,6 +1,6 @@
 /** A supernode that its network's host removes, with everything real: the command, the other supernodes, the apps. */
 import { afterEach, expect, test } from "vitest";
-import { administrate } from "../../login-server/admin-cli.ts";
+import { administrate } from "../../login-server/administration/admin-cli.ts";
 import type { SupernodeId } from "../../protocol/identifiers.ts";
 import { startSupernode } from "../../relay/supernode.ts";
 import { HeadlessClient } from "../support/headless-client.ts";

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { z } from "zod";
-import type { Endpoint } from "../../login-server/http-server.ts";
+import type { Endpoint } from "../../login-server/http/http-server.ts";
 
 /** @throws Error with the code of a refusal */
 export async function askAdmin<I extends z.ZodType, O extends z.ZodType>(

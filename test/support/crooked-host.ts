@@ -2,11 +2,11 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CertificateAuthority } from "../../login-server/certificate-authority.ts";
 import { branchHash, storeBranch } from "../../login-server/key-log/branches.ts";
 import { logCertificate } from "../../login-server/key-log/entry-writer.ts";
 import { publishEpoch } from "../../login-server/key-log/epoch.ts";
-import { parseNetworkKeys } from "../../login-server/network-keys.ts";
+import { CertificateAuthority } from "../../login-server/keys/certificate-authority.ts";
+import { parseNetworkKeys } from "../../login-server/keys/network-keys.ts";
 import { nextCertificateSerial } from "../../login-server/storage/serial.ts";
 import { openSqliteStorage } from "../../login-server/storage/sqlite-storage.ts";
 import type { Storage } from "../../login-server/storage/storage.ts";

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { Admission } from "../../login-server/admission.ts";
+import { Admission } from "../../login-server/limits/admission.ts";
 import { KithError } from "../../protocol/errors.ts";
 
 /** They get in, however late the machine is. */

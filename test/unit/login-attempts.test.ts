@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Attempts, MAX_ATTEMPTS } from "../../login-server/login-attempts.ts";
+import { Attempts, MAX_ATTEMPTS } from "../../login-server/accounts/login-attempts.ts";
 import { handle } from "../support/login-api-client.ts";
 
 const attempt = { handle: handle("alice"), serverLoginState: "state" };

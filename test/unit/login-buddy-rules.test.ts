@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { type BuddyAction, type BuddyState, buddyOutcome } from "../../login-server/buddy-rules.ts";
+import { type BuddyAction, type BuddyState, buddyOutcome } from "../../login-server/buddies/buddy-rules.ts";
 
 const ACTIONS: BuddyAction[] = ["request", "accept", "decline", "remove"];
 const step = fc.record({ action: fc.constantFrom(...ACTIONS), actor: fc.constantFrom(0, 1) });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { CertificateAuthority, isPastHalfLife } from "../../login-server/certificate-authority.ts";
+import { CertificateAuthority, isPastHalfLife } from "../../login-server/keys/certificate-authority.ts";
 import { encodeUserCertificate } from "../../protocol/certificate.ts";
 import { networkIdOf, nodeSignatures, signingKeyPair } from "../../protocol/node-crypto.ts";
 import { signBody } from "../../protocol/signed.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { subscriberOf } from "../../login-server/client-address.ts";
+import { subscriberOf } from "../../login-server/http/client-address.ts";
 
 test.each([
   ["192.0.2.7", "192.0.2.7"],

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { claimOf, isReserved } from "../../login-server/handle-skeleton.ts";
+import { claimOf, isReserved } from "../../login-server/accounts/handle-skeleton.ts";
 
 test.each([
   ["bill", "bi11"],

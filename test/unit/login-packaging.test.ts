@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { ADMIN_HELP } from "../../login-server/admin-cli.ts";
+import { ADMIN_HELP } from "../../login-server/administration/admin-cli.ts";
 import { BACKUP_HELP } from "../../login-server/backup-commands.ts";
 import { HELP, parseCommandLine } from "../../login-server/options.ts";
 import { HELP as RELAY_HELP } from "../../relay/options.ts";

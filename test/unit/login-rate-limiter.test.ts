@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { RateLimiter } from "../../login-server/rate-limiter.ts";
+import { RateLimiter } from "../../login-server/limits/rate-limiter.ts";
 import { KithError } from "../../protocol/errors.ts";
 
 function attempt(limiter: RateLimiter, key: string): number {
