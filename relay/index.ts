@@ -3,6 +3,7 @@ import "./heap-size.ts";
 import { pino } from "pino";
 import { authority } from "../protocol/certificate.ts";
 import { KithError } from "../protocol/errors.ts";
+import { exitStatusOf } from "./exit-status.ts";
 import { HELP, parseCommandLine, relayingOf } from "./options.ts";
 import { startSupernode } from "./supernode.ts";
 
@@ -48,7 +49,7 @@ function fail(thrown: unknown): never {
   const error = KithError.from(thrown);
   const cause = error.code === "internal" && error.cause instanceof Error ? ` (${error.cause.message})` : "";
   process.stderr.write(`relay: ${error.message}${cause}\n`);
-  process.exit(1);
+  process.exit(exitStatusOf(error.code));
 }
 
 main().catch(fail);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { exitStatusOf } from "../../relay/exit-status.ts";
 import { parseCommandLine } from "../../relay/options.ts";
 
 const read = (name: string) => readFileSync(join(import.meta.dirname, "../../packaging", name), "utf8");
@@ -34,5 +35,11 @@ describe("what is packaged for operators", () => {
     const drainSeconds = Number(assignments(read("kith-relay.env")).KITH_RELAY_DRAIN_SECONDS);
     const [, stopSeconds] = /TimeoutStopSec=(\d+)/.exec(read("kith-relay@.service")) ?? [];
     expect(Number(stopSeconds)).toBeGreaterThan(drainSeconds + 5);
+  });
+
+  it("is not started again and again once the network has removed it, but after anything else", () => {
+    const [, status] = /^RestartPreventExitStatus=(\d+)$/m.exec(read("kith-relay@.service")) ?? [];
+    expect(exitStatusOf("supernode-removed")).toBe(Number(status));
+    expect(exitStatusOf("login-server-unreachable")).toBe(1);
   });
 });
