@@ -189,7 +189,9 @@ describe("a record store on disk", () => {
       platform: "node",
       format: "esm",
       outfile: script,
-      banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
+      banner: {
+        js: 'import { createRequire as createBundleRequire } from "node:module"; const require = createBundleRequire(import.meta.url);',
+      },
       logLevel: "error",
     });
     const records = join(folder, "records");
