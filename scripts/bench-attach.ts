@@ -20,8 +20,8 @@ const OPTIONS = {
   nodes: { type: "string", default: "10000" },
   supernodes: { type: "string", default: "4" },
   buddies: { type: "string", default: "5" },
-  /** A round of pings, and some more. */
-  "idle-seconds": { type: "string", default: "40" },
+  /** Two rounds of pings. */
+  "idle-seconds": { type: "string", default: "80" },
   /** Only the part about idle nodes. */
   "idle-only": { type: "boolean", default: false },
 } as const;

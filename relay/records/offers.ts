@@ -1,6 +1,6 @@
 /**
  * What this supernode offers to others, and sends to those who want it. An offer is made again until it is
- * answered, and once more for what was neither wanted nor there; and nothing is offered twice at the same time to
+ * answered, and then for what the other one does not say that it has; and nothing is offered twice at the same time to
  * the same supernode, however often a pass over the store comes to it.
  */
 import type { SupernodeId } from "../../protocol/identifiers.ts";
@@ -24,7 +24,7 @@ interface Offer {
   readonly to: SupernodeId;
   readonly records: readonly OfferedRecord[];
   readonly sent: Set<number>;
-  /** Places of records of which nothing more is to be done. */
+  /** Places of records that the other one has. What was only sent may have been lost with the line. */
   readonly settled: Set<number>;
   readonly madeAt: number;
   /** Times that it was made again; null once it was answered. */
@@ -88,7 +88,6 @@ export class Offers {
       // Each once: who asks again and again would have us send a thousand times what it sends.
       if (!record || offer.sent.has(place)) continue;
       offer.sent.add(place);
-      offer.settled.add(place);
       this.#toSend.push({ to: from, record });
     }
     for (const place of answer.held) {
@@ -136,7 +135,7 @@ export class Offers {
 
   /**
    * Who neither wanted nor had a record expects it of another one, or has not heard yet who has died and
-   * does not see that it is its to hold. Either may be otherwise in a moment.
+   * does not see that it is its to hold. Who wanted it may never have got it. Either may be otherwise in a moment.
    */
   #offerRest(offer: Offer, now: number): void {
     const rest = offer.records.filter((_, place) => !offer.settled.has(place));

@@ -140,6 +140,22 @@ describe("when holders die", () => {
     expect(missing(network)).toBe(0);
   });
 
+  it("what a broken line has swallowed is sent again, by the only one who has it", () => {
+    const network = filled(20, 2);
+    for (const holder of network.up) {
+      let isBroken = true;
+      holder.tamper = (message) => {
+        if (message.type !== "records" || !isBroken) return message;
+        isBroken = false;
+        return null;
+      };
+    }
+    network.change({ kill: [network.holders[0] as Holder] });
+    expect(missing(network)).toBeGreaterThan(5);
+    network.time.run(60 * SECOND);
+    expect(missing(network)).toBe(0);
+  });
+
   it("nobody sends what nobody lacks: each new replica is sent once", () => {
     const network = filled(40);
     network.change({ kill: network.holders.slice(0, 8) });
