@@ -96,8 +96,8 @@ export const TIMES = {
    * Socket pings: as rare as a supernode of 10,000 nodes likes them, as frequent as presence needs that is to be
    * right within 60 s of a crash that closes nothing. In a call a node asks by itself, every few seconds.
    */
-  pingIntervalMs: 40_000,
-  pingTimeoutMs: 14_000,
+  pingIntervalMs: 30_000,
+  pingTimeoutMs: 20_000,
   /** Reconnecting: full jitter between 0 and the cap, which doubles from base to max. */
   backoffBaseMs: 500,
   backoffMaxMs: 30_000,

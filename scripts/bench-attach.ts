@@ -21,7 +21,7 @@ const OPTIONS = {
   supernodes: { type: "string", default: "4" },
   buddies: { type: "string", default: "5" },
   /** Two rounds of pings. */
-  "idle-seconds": { type: "string", default: "80" },
+  "idle-seconds": { type: "string", default: "60" },
   /** Only the part about idle nodes. */
   "idle-only": { type: "boolean", default: false },
 } as const;
