@@ -53,9 +53,10 @@ interface NetworkFigures {
   /** Of the records that have a living replica: no directory could find more. */
   readonly foundOfLiving: number;
   readonly p99MsAfterKill: number;
-  readonly repairedSeconds: number;
+  /** null: some replicas never came. */
+  readonly repairedSeconds: number | null;
   /** Of the later waves. */
-  readonly laterRepairedSeconds: readonly number[];
+  readonly laterRepairedSeconds: readonly (number | null)[];
   readonly lost: number;
 }
 
@@ -139,25 +140,23 @@ async function measureWaves(network: DirectoryNetwork, replicas: number, choice:
   const calm = summary(await network.lookUp(choice.lookUps, spanMs(choice.lookUps, choice)));
   say(`  ${calm.requests} requests a look-up, median ${calm.medianMs} ms, p99 ${calm.p99Ms} ms`);
 
-  const repairs: number[] = [];
+  const repairs: (number | null)[] = [];
   let first = { found: 0, living: 0, p99Ms: 0 };
   for (let wave = 1; wave <= choice.waves; wave++) {
     say(`killing ${KILL_SHARE * 100} % of them at once, wave ${wave} of ${choice.waves}, and looking up every record`);
     const living = await network.kill(KILL_SHARE);
     const lookUps = network.lookUp(choice.records, spanMs(choice.records, choice));
     const [after, seconds] = await Promise.all([lookUps, network.repaired()]);
-    repairs.push(Number(seconds.toFixed(1)));
+    repairs.push(seconds && Number(seconds.toFixed(1)));
     const { found, p99Ms } = summary(after);
     if (wave === 1) first = { found, living, p99Ms };
-    say(
-      `  found ${found} of all, p99 ${p99Ms} ms; a living replica had ${living}; whole again in ${seconds.toFixed(1)} s`,
-    );
+    say(`  found ${found} of all, p99 ${p99Ms} ms; a living replica had ${living}; ${wholeAgain(seconds)}`);
     if (wave < choice.waves) {
       await network.growTo(choice.supernodes);
-      await network.whole();
+      if ((await network.whole()) === null) say("  not whole again before the next wave");
     }
   }
-  const [repairedSeconds = 0, ...laterRepairedSeconds] = repairs;
+  const [repairedSeconds = null, ...laterRepairedSeconds] = repairs;
   return {
     medianMs: calm.medianMs,
     p99Ms: calm.p99Ms,
@@ -169,6 +168,10 @@ async function measureWaves(network: DirectoryNetwork, replicas: number, choice:
     laterRepairedSeconds,
     lost: await network.lost(),
   };
+}
+
+function wholeAgain(seconds: number | null): string {
+  return seconds === null ? "some replicas never came back" : `whole again in ${seconds.toFixed(1)} s`;
 }
 
 interface DhtFigures {
@@ -246,7 +249,7 @@ function printNetworks(
     "found after kill": figures.foundAfterKill,
     "of the living": figures.foundOfLiving,
     "p99 ms after kill": figures.p99MsAfterKill,
-    "whole again, s": [figures.repairedSeconds, ...figures.laterRepairedSeconds].join(", "),
+    "whole again, s": [figures.repairedSeconds, ...figures.laterRepairedSeconds].map((s) => s ?? "never").join(", "),
     "lost in all waves": figures.lost,
   });
   console.table({
