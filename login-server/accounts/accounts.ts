@@ -3,6 +3,7 @@ import type { Kysely, Transaction } from "kysely";
 import { KithError } from "../../protocol/errors.ts";
 import type { DeviceAddress, Handle, UserId } from "../../protocol/identifiers.ts";
 import type { AuditAction, AuditLog } from "../administration/audit-log.ts";
+import { lockList, nextRevision } from "../buddies/list-revisions.ts";
 import { revokeDevices } from "../key-log/revocations.ts";
 import type { AccountRole, AccountStanding, Schema } from "../storage/schema.ts";
 import { claimOf } from "./handle-skeleton.ts";
@@ -177,13 +178,9 @@ function accountRows(db: Kysely<Schema>) {
 }
 
 /** The account and all that hangs on it; its buddies' lists say that they are buddies no longer. */
-async function remove(transaction: Kysely<Schema>, { userId, handle }: AccountRow): Promise<Departure> {
-  // Its row is locked first: a line that somebody adds meanwhile would go without a word to its owner.
-  await transaction
-    .updateTable("accounts")
-    .set((row) => ({ buddy_revision: row.ref("buddy_revision") }))
-    .where("user_id", "=", userId)
-    .execute();
+async function remove(transaction: Transaction<Schema>, { userId, handle }: AccountRow): Promise<Departure> {
+  // A line that somebody adds meanwhile would go without a word to its owner.
+  await lockList(transaction, userId);
   const lines = await transaction
     .selectFrom("buddy_lines")
     .select("owner_id")
@@ -191,12 +188,7 @@ async function remove(transaction: Kysely<Schema>, { userId, handle }: AccountRo
     .orderBy("owner_id")
     .execute();
   for (const { owner_id } of lines) {
-    const { buddy_revision: revision } = await transaction
-      .updateTable("accounts")
-      .set((row) => ({ buddy_revision: row("buddy_revision", "+", 1) }))
-      .where("user_id", "=", owner_id)
-      .returning("buddy_revision")
-      .executeTakeFirstOrThrow();
+    const revision = await nextRevision(transaction, owner_id);
     await transaction
       .insertInto("departed_buddies")
       .values({ owner_id, peer_id: userId, revision })

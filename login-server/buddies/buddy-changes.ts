@@ -6,6 +6,7 @@ import { LIMITS } from "../../protocol/limits.ts";
 import type { Schema } from "../storage/schema.ts";
 import { type LineRow, linesOf } from "./buddy-lines.ts";
 import { type BuddyAction, type BuddyState, buddyOutcome } from "./buddy-rules.ts";
+import { lockList, nextRevision } from "./list-revisions.ts";
 
 interface Side {
   readonly owner: UserId;
@@ -72,29 +73,13 @@ async function unmark(transaction: Transaction<Schema>, { owner, peer }: Side): 
     .execute();
 }
 
-async function nextRevision(transaction: Transaction<Schema>, owner: UserId): Promise<number> {
-  const { buddy_revision } = await transaction
-    .updateTable("accounts")
-    .set((row) => ({ buddy_revision: row("buddy_revision", "+", 1) }))
-    .where("user_id", "=", owner)
-    .returning("buddy_revision")
-    .executeTakeFirstOrThrow();
-  return buddy_revision;
-}
-
 /**
  * Takes the row locks of both accounts in one order, so that with a database of several
  * connections two actions between the same two people follow each other and never deadlock.
  */
 async function lockLists(transaction: Transaction<Schema>, owners: readonly UserId[]): Promise<void> {
   for (const owner of [...owners].sort()) {
-    const locked = await transaction
-      .updateTable("accounts")
-      .set((row) => ({ buddy_revision: row.ref("buddy_revision") }))
-      .where("user_id", "=", owner)
-      .returning("user_id")
-      .executeTakeFirst();
-    if (!locked) throw new KithError("no-such-request");
+    if (!(await lockList(transaction, owner))) throw new KithError("no-such-request");
   }
 }
 

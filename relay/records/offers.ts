@@ -23,9 +23,10 @@ const SEND_BATCH = 50;
 interface Offer {
   readonly to: SupernodeId;
   readonly records: readonly OfferedRecord[];
+  /** Places of records. */
   readonly sent: Set<number>;
-  /** Places of records that the other one has. What was only sent may have been lost with the line. */
-  readonly settled: Set<number>;
+  /** Those that the other one has not said that it has: what was only sent may have been lost with the line. */
+  readonly open: Set<number>;
   readonly madeAt: number;
   /** Times that it was made again; null once it was answered. */
   tries: number | null;
@@ -92,7 +93,7 @@ export class Offers {
     }
     for (const place of answer.held) {
       const record = offer.records[place];
-      offer.settled.add(place);
+      offer.open.delete(place);
       if (record) this.#onHeld(from, record);
     }
   }
@@ -111,7 +112,8 @@ export class Offers {
   #make(to: SupernodeId, records: readonly OfferedRecord[], round: number, now: number): void {
     const offerId = this.#nextId;
     this.#nextId = (this.#nextId + 1) >>> 0;
-    this.#offers.set(offerId, { to, records, sent: new Set(), settled: new Set(), madeAt: now, tries: 0, round });
+    const open = new Set(records.keys());
+    this.#offers.set(offerId, { to, records, sent: new Set(), open, madeAt: now, tries: 0, round });
     this.#parts.metrics.offered += records.length;
     this.#say(to, { type: "offer", offerId, records }, now);
   }
@@ -120,14 +122,14 @@ export class Offers {
   #repeat(now: number): void {
     const { limits, members } = this.#parts;
     for (const [offerId, offer] of this.#offers) {
-      const { to, records, tries, madeAt } = offer;
+      const { to, records, tries, madeAt, open } = offer;
       if (now - madeAt > limits.offerLifeMs || !members.has(to)) {
         this.#offers.delete(offerId);
         this.#forget(to, records);
       } else if (tries !== null && now - madeAt >= limits.offerRepeatMs * (2 ** (tries + 1) - 1)) {
         offer.tries = tries + 1;
         this.#say(to, { type: "offer", offerId, records }, now);
-      } else if (tries === null && now - madeAt >= limits.offerRepeatMs * 2 ** offer.round) {
+      } else if (tries === null && open.size > 0 && now - madeAt >= limits.offerRepeatMs * 2 ** offer.round) {
         this.#offerRest(offer, now);
       }
     }
@@ -138,11 +140,9 @@ export class Offers {
    * does not see that it is its to hold. Who wanted it may never have got it. Either may be otherwise in a moment.
    */
   #offerRest(offer: Offer, now: number): void {
-    const rest = offer.records.filter((_, place) => !offer.settled.has(place));
-    offer.records.forEach((_, place) => {
-      offer.settled.add(place);
-    });
-    if (rest.length > 0 && offer.round < MAX_ROUNDS) this.#make(offer.to, rest, offer.round + 1, now);
+    const rest = offer.records.filter((_, place) => offer.open.has(place));
+    offer.open.clear();
+    if (offer.round < MAX_ROUNDS) this.#make(offer.to, rest, offer.round + 1, now);
   }
 
   #forget(to: SupernodeId, records: readonly OfferedRecord[]): void {
